@@ -1,0 +1,344 @@
+//! What a handler can do.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::{
+    Actor, ActorAddress, ActorSpec, AnyMessage, Capabilities, Envelope, Error, Feature, Flow, Handled,
+    IntoMessage, Time, Value,
+};
+
+/// An actor's hand on the world while it handles a message (guide section 5).
+///
+/// What is asked for through it happens when the handler returns without error, all of it, in the order asked;
+/// when the handler fails, none of it happens (decision D4). [`flush`](Context::flush) is the exception.
+pub struct Context<'a> {
+    pub(crate) me: &'a ActorAddress,
+    pub(crate) sender: &'a ActorAddress,
+    pub(crate) actions: &'a mut Actions,
+    pub(crate) environment: &'a mut dyn Environment,
+}
+
+impl<'a> Context<'a> {
+    /// A context for one attempt: what drivers make.
+    #[inline]
+    pub fn new(
+        me: &'a ActorAddress,
+        sender: &'a ActorAddress,
+        actions: &'a mut Actions,
+        environment: &'a mut dyn Environment,
+    ) -> Context<'a> {
+        Context { me, sender, actions, environment }
+    }
+
+    /// The actor's own address (guide section 5.1).
+    #[inline]
+    pub fn my_address(&self) -> ActorAddress {
+        *self.me
+    }
+
+    /// Who sent the message that is being handled. For a wakeup that is the actor itself.
+    #[inline]
+    pub fn sender(&self) -> ActorAddress {
+        *self.sender
+    }
+
+    /// Sends a message (guide section 5.4). It arrives after those sent to the same target before.
+    ///
+    /// There is no result: a message whose target is dead becomes a dead letter; one that the target fails on, or
+    /// that cannot be encoded, comes back as a [`PoisonMessage`](crate::PoisonMessage).
+    #[inline]
+    pub fn send(&mut self, target: &ActorAddress, message: impl IntoMessage) {
+        self.actions.push(Action::Send(message.into_message().seal(target, self.me)));
+    }
+
+    /// Sends a message to the sender of the one that is being handled. Returns what a handler returns, so that it
+    /// can be the handler's last line.
+    ///
+    /// # Errors
+    ///
+    /// Never; the type is that of handlers.
+    #[inline]
+    pub fn reply(&mut self, message: impl IntoMessage) -> Handled {
+        self.send(self.sender, message);
+        Ok(Flow::Done)
+    }
+
+    /// Creates a child whose constructor needs nothing (guide section 5.3). See [`create`](Context::create).
+    pub fn create_actor<A: Actor<Start = ()>>(&mut self) -> ActorAddress {
+        self.create(A::spec())
+    }
+
+    /// Creates a child, by type or by the type's registered name, and returns its address at once.
+    ///
+    /// The address can be used and given away before the child runs: messages for it wait. A child that cannot be
+    /// created is reported with one [`ChildActorExited`](crate::ChildActorExited), and what was sent to it comes
+    /// back as poison that says why (decision D10).
+    ///
+    /// With a [global name](ActorSpec::global_name) that is in use, this is the address of the running actor. A named
+    /// actor is the system's child, and its creator is not told when it exits (guide section 5.3.1).
+    pub fn create(&mut self, spec: impl Into<ActorSpec>) -> ActorAddress {
+        let spec = spec.into();
+        let proposed = self.environment.allocate();
+        let address = match &spec.global_name {
+            Some(name) => self.environment.claim_name(name, proposed),
+            None => proposed,
+        };
+        self.actions.push(Action::Create(Box::new(Create { address, spec })));
+        address
+    }
+
+    /// The running actor of this global name, if there is one; creates nothing (decision D15).
+    pub fn find_actor(&mut self, global_name: &str) -> Option<ActorAddress> {
+        self.environment.find_name(global_name)
+    }
+
+    /// Asks for a [`WakeupMessage`](crate::WakeupMessage) after a delay (guide section 5.5): once, never early,
+    /// never while another message is being handled. It cannot be cancelled; wakeups end with the actor.
+    pub fn wakeup_after(&mut self, delay: Duration) {
+        self.set_wakeup(delay, None);
+    }
+
+    /// The same, with a message of any type that is given back in the wakeup.
+    pub fn wakeup_after_with(&mut self, delay: Duration, payload: impl IntoMessage) {
+        self.set_wakeup(delay, Some(payload.into_message()));
+    }
+
+    fn set_wakeup(&mut self, delay: Duration, payload: Option<AnyMessage>) {
+        let due = self.environment.now() + delay;
+        self.actions.push(Action::Wakeup(Box::new(Wakeup { due, delay, payload })));
+    }
+
+    /// Releases what has been asked for so far, for long handlers. What was flushed is not taken back if the handler
+    /// fails later. Blocks while the actor has more than
+    /// [`Limits::outgoing_high`](crate::Limits::outgoing_high) messages outstanding (decision D20).
+    pub fn flush(&mut self) {
+        self.environment.flush(*self.me, self.actions);
+    }
+
+    /// Makes this actor the one that handles dead letters, or stops it being that (guide section 5.6, decision D21).
+    pub fn handle_dead_letters(&mut self, start_handling: bool) {
+        self.request(Request::HandleDeadLetters(start_handling));
+    }
+
+    /// Sets a capability of the system, or removes it where the value is [`Value::Null`] or `None` (guide section
+    /// 5.13). On a real change every actor's capability check runs again, and those that fail it exit: this one
+    /// perhaps among them.
+    pub fn update_capability(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.request(Request::UpdateCapability(name.into(), value.into()));
+    }
+
+    /// Shuts the whole system down (guide section 5.16).
+    pub fn actor_system_shutdown(&mut self) {
+        self.request(Request::Shutdown);
+    }
+
+    fn request(&mut self, request: Request) {
+        self.actions.push(Action::Request(Box::new(request)));
+    }
+
+    /// What the system can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.environment.capabilities()
+    }
+
+    /// The address of the system's admin: it answers a [`StatusReq`](crate::StatusReq) (guide section 7.12).
+    pub fn system_address(&self) -> ActorAddress {
+        self.environment.admin()
+    }
+
+    /// Time since the system started.
+    pub fn uptime(&mut self) -> Duration {
+        self.environment.now().since_start()
+    }
+
+    /// Registers this actor as the source authority (guide section 5.8).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base that cannot load sources.
+    pub fn register_source_authority(&mut self) -> Result<(), Error> {
+        self.unsupported(Feature::SourceLoading)
+    }
+
+    /// Loads actor source and returns its hash (guide section 5.9).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base that cannot load sources.
+    pub fn load_actor_source(&mut self, source: &[u8]) -> Result<crate::SourceHash, Error> {
+        let _ = source;
+        self.unsupported(Feature::SourceLoading).map(|()| String::new())
+    }
+
+    /// Unloads actor source (guide section 5.10).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base that cannot load sources.
+    pub fn unload_actor_source(&mut self, source_hash: &str) -> Result<(), Error> {
+        let _ = source_hash;
+        self.unsupported(Feature::SourceLoading)
+    }
+
+    /// Asks to be told of loaded and unloaded sources (guide section 5.11).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base that cannot load sources.
+    pub fn notify_on_source_availability(&mut self, enable: bool) -> Result<(), Error> {
+        let _ = enable;
+        self.unsupported(Feature::SourceLoading)
+    }
+
+    /// Asks to be told when systems join and leave the convention (guide section 5.7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base without conventions.
+    pub fn notify_on_system_registration_changes(&mut self, enable: bool) -> Result<(), Error> {
+        let _ = enable;
+        self.unsupported(Feature::Conventions)
+    }
+
+    /// Tells the system of a remote one (guide section 5.14).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base without conventions.
+    pub fn pre_register_remote_system(
+        &mut self,
+        address: &str,
+        capabilities: Capabilities,
+    ) -> Result<(), Error> {
+        let _ = (address, capabilities);
+        self.unsupported(Feature::Conventions)
+    }
+
+    /// Forgets a remote system (guide section 5.15).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] on a base without conventions.
+    pub fn de_register_remote_system(&mut self, address: &str) -> Result<(), Error> {
+        let _ = address;
+        self.unsupported(Feature::Conventions)
+    }
+
+    fn unsupported(&self, feature: Feature) -> Result<(), Error> {
+        Err(Error::NotSupported { feature, base: self.environment.base_name().into() })
+    }
+}
+
+/// What a driver provides while a handler runs.
+pub trait Environment {
+    /// The time now, for wakeups.
+    fn now(&mut self) -> Time;
+    /// A new address in this system.
+    fn allocate(&mut self) -> ActorAddress;
+    /// The address behind a global name: that of the running actor, that of one whose creation is under way, or else
+    /// the proposed one, which from now on holds the name.
+    fn claim_name(&mut self, name: &str, proposed: ActorAddress) -> ActorAddress;
+    /// The address of the running actor of this name.
+    fn find_name(&mut self, name: &str) -> Option<ActorAddress>;
+    /// Releases what an actor has asked for so far, and blocks it while it has too much outstanding.
+    fn flush(&mut self, actor: ActorAddress, actions: &mut Actions);
+    /// What the system can do.
+    fn capabilities(&self) -> &Capabilities;
+    /// The address of the system's admin.
+    fn admin(&self) -> ActorAddress;
+    /// The name of the base.
+    fn base_name(&self) -> &str;
+}
+
+/// What an attempt has asked for, in order.
+#[derive(Debug, Default)]
+pub struct Actions {
+    pub(crate) list: Vec<Action>,
+    limit: usize,
+    overrun: bool,
+}
+
+impl Actions {
+    /// None yet, and at most `limit`.
+    pub fn new(limit: usize) -> Actions {
+        Actions { list: Vec::new(), limit, overrun: false }
+    }
+
+    /// Sets how many there can be.
+    #[inline]
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Whether more than the limit was asked for, which fails the attempt.
+    #[inline]
+    pub fn is_overrun(&self) -> bool {
+        self.overrun
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Forgets what was asked for, so that nothing of it happens.
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.overrun = false;
+    }
+
+    #[inline]
+    fn push(&mut self, action: Action) {
+        if self.list.len() < self.limit {
+            self.list.push(action);
+        } else {
+            self.overrun = true;
+        }
+    }
+}
+
+/// Something a handler asked for.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Send(Envelope),
+    Create(Box<Create>),
+    Wakeup(Box<Wakeup>),
+    Request(Box<Request>),
+}
+
+/// A child to create.
+#[derive(Debug)]
+pub struct Create {
+    /// The address it gets.
+    pub address: ActorAddress,
+    /// What it is.
+    pub spec: ActorSpec,
+}
+
+/// A wakeup to set.
+#[derive(Debug)]
+pub(crate) struct Wakeup {
+    pub(crate) due: Time,
+    pub(crate) delay: Duration,
+    pub(crate) payload: Option<AnyMessage>,
+}
+
+/// Something an actor wants of its system.
+#[derive(Debug)]
+pub enum Request {
+    /// To handle dead letters, or to stop doing that.
+    HandleDeadLetters(bool),
+    /// To set a capability, or to remove it where the value is null.
+    UpdateCapability(String, Value),
+    /// To shut the system down.
+    Shutdown,
+}

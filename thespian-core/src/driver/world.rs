@@ -1,0 +1,1234 @@
+//! The in-memory world: systems, their actors and their outside callers in one data structure.
+//!
+//! `thespian-simple` runs it in the caller's thread with the real clock, where messages go straight from engine to
+//! engine. `thespian-sim` gives it a [`Network`], and then every actor is as if in a process of its own: messages
+//! travel as encoded frames that the network delays, loses and repeats.
+//!
+//! The world performs what engines decide and decides nothing itself.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use super::panics;
+use crate::context::Action;
+use crate::engine::link::Frame;
+use crate::engine::planted::{Bug, is_on};
+use crate::engine::{
+    Admin, AdminConfig, AdminInput, CallId, Credit, Disposition, Effect, Endpoint, EndpointInput, Host,
+    HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, Received, ToAdmin, ToHost, Undelivered,
+};
+use crate::{
+    Actions, ActorAddress, ActorSpec, ActorTypes, AddressKey, AnyMessage, Capabilities, Context, Counters,
+    DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, Flow, Limits, StartError,
+    SystemId, Time, Value,
+};
+
+/// Where a world gets the time from while a handler runs.
+pub trait Clock: Send {
+    /// The time now; does not go back.
+    fn now(&mut self) -> Time;
+}
+
+/// What carries frames between actors that are as if in processes of their own.
+pub trait Network: Send {
+    /// After which delays a frame arrives: none if it is lost, several if it is repeated.
+    fn frame(&mut self, now: Time, from: &ActorAddress, to: &ActorAddress, frame: &Frame) -> Vec<Duration>;
+
+    /// How long word between an actor and its admin takes; it is not lost and keeps its order.
+    fn control(&mut self, now: Time) -> Duration;
+
+    /// How long an actor's start takes, and whether it fails for reasons outside the actor.
+    fn launch(&mut self, now: Time) -> (Duration, Result<(), String>);
+}
+
+/// Somebody who looks on: a trace, an account.
+pub trait Observer: Send {
+    /// Something happened.
+    fn note(&mut self, now: Time, note: Note<'_>);
+}
+
+/// Something that an [`Observer`] sees.
+#[derive(Debug)]
+pub enum Note<'a> {
+    /// A handler is about to run.
+    Deliver(&'a Envelope),
+    /// A handler has run.
+    Finished {
+        /// The message.
+        envelope: &'a Envelope,
+        /// Its error, if it failed.
+        failure: Option<&'a Failure>,
+    },
+    /// An actor runs.
+    Started(ActorAddress, &'a str),
+    /// An actor is gone.
+    Exited(ActorAddress, &'a ExitCause),
+    /// A frame was handed to the network.
+    Frame {
+        /// From this address.
+        from: ActorAddress,
+        /// To this one.
+        to: ActorAddress,
+        /// The frame.
+        frame: &'a Frame,
+        /// How many times it will arrive.
+        copies: usize,
+    },
+    /// What became of a message.
+    Account {
+        /// Its sender.
+        from: ActorAddress,
+        /// Its number.
+        number: u64,
+        /// What became of it.
+        what: Disposition,
+    },
+    /// Something was logged.
+    Log(&'a Log),
+}
+
+/// What a system in a world is made with.
+pub struct SystemConfig {
+    /// The base's name.
+    pub base: String,
+    /// The capabilities, those of the system's own accord among them.
+    pub capabilities: Capabilities,
+    /// The names of those that cannot be changed.
+    pub read_only: BTreeSet<String>,
+    /// The table of types.
+    pub types: ActorTypes,
+    /// The bounds.
+    pub limits: Limits,
+    /// 128 bits drawn at random: who the system is.
+    pub id: SystemId,
+    /// The key that its addresses are sealed with.
+    pub key: AddressKey,
+}
+
+/// A world of systems.
+pub struct World {
+    systems: Vec<System>,
+    outputs: Outputs,
+    now: Time,
+    clock: Option<Box<dyn Clock>>,
+    network: Option<Box<dyn Network>>,
+    observer: Option<Box<dyn Observer>>,
+    timers: BTreeSet<(Time, ActorAddress)>,
+    events: BTreeMap<(Time, u64), Event>,
+    event_count: u64,
+    /// When the last word on a control channel arrives, so that the next does not overtake it.
+    control: BTreeMap<ActorAddress, Time>,
+    answers: BTreeMap<CallId, Result<ActorAddress, Error>>,
+    call_count: u64,
+    paused: Vec<ActorAddress>,
+    /// Actions buffers that are not in use: more than one only while flushes nest.
+    spare: Vec<Actions>,
+    /// The system whose actor is running.
+    running_in: usize,
+    flush_depth: u32,
+    deliveries: u64,
+}
+
+struct System {
+    id: SystemId,
+    key: AddressKey,
+    limits: Arc<Limits>,
+    admin: Admin,
+    nodes: Vec<Node>,
+    free: Vec<usize>,
+    generation: u64,
+    /// Endpoints that were closed, for the next caller.
+    endpoints: Vec<Box<EndpointNode>>,
+}
+
+/// What is at a slot.
+enum Node {
+    Free,
+    /// An address has been given out for it, and there is nobody yet.
+    Reserved(Box<Reserved>),
+    Actor(Box<ActorNode>),
+    Endpoint(Box<EndpointNode>),
+}
+
+struct Reserved {
+    address: ActorAddress,
+    parked: Vec<Parked>,
+}
+
+/// What came before the actor ran.
+enum Parked {
+    Envelope(Envelope),
+    Frame(ActorAddress, Box<Frame>),
+}
+
+struct ActorNode {
+    host: Host,
+    /// Away while its handler runs.
+    actor: Option<Box<dyn ErasedActor>>,
+    /// The start argument, for actors that want a fresh instance after a failure.
+    start: Option<AnyMessage>,
+    armed: Time,
+}
+
+struct EndpointNode {
+    endpoint: Endpoint,
+    armed: Time,
+}
+
+/// Something that will happen in a world with a network.
+enum Event {
+    Frame { from: ActorAddress, to: ActorAddress, frame: Box<Frame> },
+    PeerGone { to: ActorAddress, peer: ActorAddress, reason: DeadReason, details: String },
+    Admin { system: SystemId, input: Box<AdminInput> },
+    Host { to: ActorAddress, message: ToHost },
+    Launch(Box<Launch>, Result<(), String>),
+}
+
+impl World {
+    /// An empty world. Without a clock its time is what [`World::advance`] says.
+    pub fn new(clock: Option<Box<dyn Clock>>) -> World {
+        panics::install_hook();
+        World {
+            systems: Vec::new(),
+            outputs: Outputs::new(),
+            now: Time::ZERO,
+            clock,
+            network: None,
+            observer: None,
+            timers: BTreeSet::new(),
+            events: BTreeMap::new(),
+            event_count: 0,
+            control: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            call_count: 0,
+            paused: Vec::new(),
+            spare: Vec::new(),
+            running_in: 0,
+            flush_depth: 0,
+            deliveries: 0,
+        }
+    }
+
+    /// Puts every actor that is created from now on as if in a process of its own, behind this network.
+    pub fn set_network(&mut self, network: Box<dyn Network>) {
+        self.network = Some(network);
+    }
+
+    /// Shows everything that happens from now on to an observer. Messages are accounted for in systems that are
+    /// added afterwards.
+    pub fn set_observer(&mut self, observer: Box<dyn Observer>) {
+        self.observer = Some(observer);
+    }
+
+    /// Adds a system.
+    pub fn add_system(&mut self, config: SystemConfig) {
+        let limits = Arc::new(config.limits);
+        // Slot 0 is the admin's; generation 0 is nobody's.
+        let address = config.key.seal(config.id, 0, 1);
+        let admin = Admin::new(AdminConfig {
+            address,
+            base: config.base,
+            capabilities: config.capabilities,
+            read_only: config.read_only,
+            types: config.types,
+            limits: limits.clone(),
+            linked: self.network.is_some(),
+            accounting: self.observer.is_some(),
+        });
+        self.systems.push(System {
+            id: config.id,
+            key: config.key,
+            limits,
+            admin,
+            nodes: Vec::from([Node::Free]),
+            free: Vec::new(),
+            generation: 2,
+            endpoints: Vec::new(),
+        });
+    }
+
+    // -- outside calls -----------------------------------------------------------------------------------------
+
+    /// Opens an endpoint in a system.
+    pub fn open(&mut self, system: SystemId) -> Result<ActorAddress, Error> {
+        let (linked, accounting) = (self.network.is_some(), self.observer.is_some());
+        let at = self.system_index(system);
+        let system = &mut self.systems[at];
+        if system.admin.is_down() {
+            return Err(Error::SystemDown { base: system.admin.base().into() });
+        }
+        let (slot, address) = system.allocate();
+        let endpoint = Endpoint::new(address, system.limits.clone(), linked, accounting);
+        let node = match system.endpoints.pop() {
+            Some(mut node) => {
+                *node = EndpointNode { endpoint, armed: Time::FAR };
+                node
+            }
+            None => Box::new(EndpointNode { endpoint, armed: Time::FAR }),
+        };
+        system.nodes[slot] = Node::Endpoint(node);
+        Ok(address)
+    }
+
+    /// Closes an endpoint. What waits for it becomes dead letters.
+    pub fn close(&mut self, endpoint: ActorAddress) {
+        let Some(at) = self.find(&endpoint) else { return };
+        if let Node::Endpoint(node) = &mut self.systems[at.0].nodes[at.1] {
+            node.endpoint.close(&mut self.outputs);
+            if let Node::Endpoint(node) = self.systems[at.0].release(at.1) {
+                self.systems[at.0].endpoints.push(node);
+            }
+        }
+    }
+
+    /// Sends a message from an endpoint. It goes on its way with the next [`World::run`].
+    ///
+    /// # Errors
+    ///
+    /// When the system is down, the address is nobody's, or the message cannot travel.
+    pub fn send(&mut self, from: ActorAddress, to: ActorAddress, message: AnyMessage) -> Result<(), Error> {
+        if to.is_nobody() {
+            let problem = "it is nobody's address".into();
+            return Err(Error::InvalidActorAddress { address: to, problem });
+        }
+        let now = self.now;
+        let Some(at) = self.find(&from) else {
+            return Err(Error::InvalidActorAddress {
+                address: from,
+                problem: "the endpoint is closed".into(),
+            });
+        };
+        let system = &mut self.systems[at.0];
+        if system.admin.is_down() {
+            return Err(Error::SystemDown { base: system.admin.base().into() });
+        }
+        let Node::Endpoint(node) = &mut system.nodes[at.1] else {
+            return Err(Error::InvalidActorAddress {
+                address: from,
+                problem: "it is not an endpoint".into(),
+            });
+        };
+        node.endpoint.forget_dead();
+        let sent = node.endpoint.send(now, to, message, &mut self.outputs);
+        self.arm(at);
+        sent
+    }
+
+    /// The next thing that came for an endpoint.
+    pub fn receive(&mut self, endpoint: ActorAddress) -> Option<Received> {
+        self.endpoint_mut(&endpoint)?.receive()
+    }
+
+    /// Whether a message from the endpoint to this target has come back.
+    pub fn found_dead(&mut self, endpoint: ActorAddress, target: &ActorAddress) -> bool {
+        self.endpoint_mut(&endpoint).is_some_and(|endpoint| endpoint.found_dead(target))
+    }
+
+    /// Begins to create a top-level actor. The answer is there after a [`World::run`], or later.
+    ///
+    /// # Errors
+    ///
+    /// When the system is down.
+    pub fn create(&mut self, system: SystemId, spec: ActorSpec) -> Result<CallId, Error> {
+        self.call_count += 1;
+        let call = CallId(self.call_count);
+        let at = self.system_index(system);
+        let system = &mut self.systems[at];
+        if system.admin.is_closing() {
+            return Err(Error::SystemDown { base: system.admin.base().into() });
+        }
+        let mut address = system.reserve();
+        if let Some(name) = &spec.global_name {
+            let proposed = address;
+            address = system.admin.claim_name(name, proposed);
+            if address != proposed {
+                system.unreserve(&proposed);
+            }
+        }
+        let input = AdminInput::Create { call, address, spec: Box::new(spec) };
+        system.admin.handle(self.now, input, &mut self.outputs);
+        Ok(call)
+    }
+
+    /// The answer to a call, once it is there.
+    pub fn answer(&mut self, call: CallId) -> Option<Result<ActorAddress, Error>> {
+        self.answers.remove(&call)
+    }
+
+    /// The running actor of a global name.
+    pub fn find_name(&self, system: SystemId, name: &str) -> Option<ActorAddress> {
+        self.systems[self.system_index(system)].admin.find_name(name)
+    }
+
+    /// Sets a capability, or removes it where the value is null.
+    ///
+    /// # Errors
+    ///
+    /// For a read-only or nameless one, and when the system is down.
+    pub fn update_capability(&mut self, system: SystemId, name: &str, value: Value) -> Result<(), Error> {
+        let at = self.system_index(system);
+        let admin = &mut self.systems[at].admin;
+        if admin.is_closing() {
+            return Err(Error::SystemDown { base: admin.base().into() });
+        }
+        admin.update_capability(name, value, &mut self.outputs)
+    }
+
+    /// Begins to shut a system down.
+    pub fn shutdown(&mut self, system: SystemId) {
+        let at = self.system_index(system);
+        self.systems[at].admin.handle(self.now, AdminInput::Shutdown, &mut self.outputs);
+        self.arm((at, 0));
+    }
+
+    /// Whether a system is down.
+    pub fn is_down(&self, system: SystemId) -> bool {
+        self.systems[self.system_index(system)].admin.is_down()
+    }
+
+    /// What a system can do.
+    pub fn capabilities(&self, system: SystemId) -> &Capabilities {
+        self.systems[self.system_index(system)].admin.capabilities()
+    }
+
+    /// The address of a system's admin.
+    pub fn admin(&self, system: SystemId) -> ActorAddress {
+        self.systems[self.system_index(system)].admin.address()
+    }
+
+    /// The bounds of a system.
+    pub fn limits(&self, system: SystemId) -> &Limits {
+        &self.systems[self.system_index(system)].limits
+    }
+
+    // -- running -----------------------------------------------------------------------------------------------
+
+    /// Runs until nothing is left to do now. Deadlines that have not come, and events that a network still has under
+    /// way, wait for [`World::advance`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeverSettles`] after [`Limits::steps_per_call`] deliveries. What was left to do then is still there,
+    /// and the next call goes on with it.
+    #[inline]
+    pub fn run(&mut self) -> Result<(), Error> {
+        let limit = self.deliveries.saturating_add(self.systems[0].limits.steps_per_call);
+        loop {
+            while let Some(output) = self.outputs.poll() {
+                if self.deliveries >= limit
+                    && let Output::Deliver(envelope) = &output
+                {
+                    return Err(self.never_settles(*envelope.to(), output));
+                }
+                self.perform(output);
+                while let Some(credit) = self.outputs.poll_credit() {
+                    self.credit(&credit);
+                }
+            }
+            if !self.relieve() {
+                return Ok(());
+            }
+        }
+    }
+
+    #[cold]
+    fn never_settles(&mut self, next: ActorAddress, output: Output) -> Error {
+        // It goes to the end of the queue: the order between two actors' deliveries is nobody's promise.
+        self.outputs.push(output);
+        let system = &self.systems[self.find(&next).map_or(0, |at| at.0)];
+        let actor = system.admin.type_name(&next).map_or_else(|| next.to_string(), |name| name.to_string());
+        Error::NeverSettles { steps: system.limits.steps_per_call, actor }
+    }
+
+    /// Nothing else can go on: actors that are paused get some of their messages all the same. Says whether any did.
+    fn relieve(&mut self) -> bool {
+        // With a network something may still be under way; there it is time that relieves.
+        if self.paused.is_empty() || self.network.is_some() {
+            return false;
+        }
+        let now = self.now;
+        for address in mem::take(&mut self.paused) {
+            let Some(at) = self.find(&address) else { continue };
+            if let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1] {
+                node.host.handle(now, HostInput::Relief, &mut self.outputs);
+                if node.host.is_paused() {
+                    self.paused.push(address);
+                }
+            }
+        }
+        !self.outputs.is_empty()
+    }
+
+    /// Lets time pass: what has come due by `now` happens, in order. Run the world afterwards.
+    pub fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        while let Some((time, address)) = self.timers.first().copied()
+            && time <= self.now
+            && self.events.first_key_value().is_none_or(|((event, _), _)| time <= *event)
+        {
+            self.timers.pop_first();
+            self.fire(address);
+        }
+        if let Some(entry) = self.events.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let event = entry.remove();
+            self.happen(event);
+        }
+    }
+
+    /// When something comes due next.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let timer = self.timers.first().map(|(time, _)| *time);
+        let event = self.events.first_key_value().map(|((time, _), _)| *time);
+        timer.into_iter().chain(event).min()
+    }
+
+    /// The time as the engines know it.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many handlers have run.
+    pub fn deliveries(&self) -> u64 {
+        self.deliveries
+    }
+
+    /// Whether nothing is to be done, under way or due.
+    pub fn is_quiet(&self) -> bool {
+        self.outputs.is_empty() && self.events.is_empty() && self.timers.is_empty()
+    }
+
+    /// The actors of a system that live now, in the order of their slots.
+    pub fn actors(&self, system: SystemId) -> Vec<ActorAddress> {
+        let actors = self.systems[self.system_index(system)].nodes.iter().filter_map(|node| match node {
+            Node::Actor(node) => Some(*node.host.address()),
+            _ => None,
+        });
+        actors.collect()
+    }
+
+    /// Ends an actor as if its process had been killed.
+    pub fn kill(&mut self, address: ActorAddress, how: &str) {
+        self.end(address, ExitCause::Killed(how.into()));
+    }
+
+    // -- performing effects ------------------------------------------------------------------------------------
+
+    #[inline]
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Deliver(envelope) => self.deliver(envelope),
+            Output::Transmit(envelope) => self.transmit(envelope),
+            Output::Other(effect) => self.perform_other(*effect),
+        }
+    }
+
+    fn perform_other(&mut self, effect: Effect) {
+        match effect {
+            Effect::Frame { from, to, frame } => self.send_frame(from, to, frame),
+            Effect::Return(undelivered) => self.give_back(undelivered),
+            Effect::ToAdmin { from, message } => {
+                self.tell_admin(from, from.system(), AdminInput::FromHost(from, message));
+            }
+            Effect::ToHost { to, message } => self.tell_host(to, message),
+            Effect::Restart(address) => self.restart(address),
+            Effect::Stopped(address) => self.end(address, ExitCause::Requested),
+            Effect::Paused(address) => self.paused.push(address),
+            Effect::Launch(launch) => self.begin_launch(launch),
+            Effect::Discard(address) => self.discard(address),
+            Effect::Recheck(address) => self.recheck(address),
+            Effect::Kill(address) => self.end(address, ExitCause::Killed("by the system".into())),
+            Effect::Answer { call, result } => {
+                self.answers.insert(call, result);
+            }
+            Effect::Account { from, number, what } => self.note(Note::Account { from, number, what }),
+            Effect::Log(log) => {
+                log::log!(target: "thespian", log.level, "{}", log.text);
+                self.note(Note::Log(&log));
+            }
+            // Nobody's descriptors can be watched here, as the base's capabilities say; guide section 4.8.
+            Effect::Watch { .. } => {}
+            Effect::Down => {}
+        }
+    }
+
+    #[inline]
+    fn transmit(&mut self, envelope: Envelope) {
+        let now = self.now;
+        let Some(at) = self.find(envelope.to()) else { return self.no_such_target(envelope) };
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Actor(node) => {
+                node.host.handle(now, HostInput::Arrived(envelope), &mut self.outputs);
+            }
+            Node::Endpoint(node) => {
+                node.endpoint.handle(now, EndpointInput::Arrived(envelope), &mut self.outputs);
+            }
+            Node::Reserved(reserved) => reserved.parked.push(Parked::Envelope(envelope)),
+            Node::Free => {}
+        }
+    }
+
+    #[inline]
+    fn credit(&mut self, credit: &Credit) {
+        let now = self.now;
+        if let Some(node) = Self::actor_in(&mut self.systems, &credit.to) {
+            node.host.handle(now, HostInput::Credit(credit.count), &mut self.outputs);
+        }
+    }
+
+    /// The target of a message is an admin, or nobody.
+    #[cold]
+    fn no_such_target(&mut self, envelope: Envelope) {
+        let to = *envelope.to();
+        if let Some(at) = self.admin_at(&to) {
+            let live = self.systems[at].live_counters();
+            let input = AdminInput::Message(envelope, live);
+            self.systems[at].admin.handle(self.now, input, &mut self.outputs);
+            return;
+        }
+        let (reason, details) = self.why_nobody(&to);
+        let undelivered = Undelivered { envelope, reason, details, maybe_handled: false };
+        self.give_back(Box::new(undelivered));
+    }
+
+    /// Why there is nobody at an address.
+    fn why_nobody(&self, address: &ActorAddress) -> (DeadReason, String) {
+        let Some(system) = self.systems.iter().find(|system| system.id == address.system()) else {
+            return (DeadReason::HostLost, String::new());
+        };
+        if !system.key.verify(address) {
+            return (DeadReason::InvalidAddress, String::new());
+        }
+        match system.admin.failed_start(address) {
+            Some(details) => (DeadReason::NeverStarted, details.into()),
+            None => (DeadReason::Dead, String::new()),
+        }
+    }
+
+    /// Gives an undelivered message to its sender's engine, or to the dead letters if the sender is gone too.
+    fn give_back(&mut self, undelivered: Box<Undelivered>) {
+        let now = self.now;
+        let from = *undelivered.envelope.from();
+        let node = self.find(&from).map(|at| (at, &mut self.systems[at.0].nodes[at.1]));
+        match node {
+            Some((at, Node::Actor(node))) => {
+                node.host.handle(now, HostInput::Undelivered(undelivered), &mut self.outputs);
+                self.arm(at);
+            }
+            Some((_, Node::Endpoint(node))) => {
+                node.endpoint.handle(now, EndpointInput::Undelivered(undelivered), &mut self.outputs);
+            }
+            _ => {
+                // The sender's system handles its dead letters; a sender of no system leaves them to the first.
+                let at = self.systems.iter().position(|system| system.id == from.system()).unwrap_or(0);
+                let input = AdminInput::FromHost(from, ToAdmin::DeadLetter(undelivered));
+                self.systems[at].admin.handle(now, input, &mut self.outputs);
+            }
+        }
+    }
+
+    // -- running handlers --------------------------------------------------------------------------------------
+
+    fn deliver(&mut self, envelope: Envelope) {
+        self.deliveries += 1;
+        let at = self.find(envelope.to());
+        let node = at.map(|at| &mut self.systems[at.0].nodes[at.1]);
+        let (Some(at), Some(Node::Actor(node))) = (at, node) else {
+            // It was killed after its engine had asked for this.
+            return self.give_back_maybe_handled(envelope);
+        };
+        let Some(mut actor) = node.actor.take() else { return self.give_back_maybe_handled(envelope) };
+        if self.observer.is_some() {
+            self.note(Note::Deliver(&envelope));
+        }
+        let mut actions = self.spare.pop().unwrap_or_default();
+        let outcome = self.attempt(at.0, &mut *actor, &envelope, &mut actions);
+        if self.observer.is_some() {
+            self.note(Note::Finished { envelope: &envelope, failure: outcome.as_ref().err() });
+        }
+        let now = self.now;
+        if self.systems[at.0].has(at.1, envelope.to())
+            && let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1]
+        {
+            node.actor = Some(actor);
+            let input = HostInput::Finished { envelope, outcome, actions: &mut actions };
+            node.host.handle(now, input, &mut self.outputs);
+            if node.host.may_have_timeout() {
+                self.arm(at);
+            }
+        } else {
+            // It was killed while its handler ran, which can only be in a flush.
+            actions.clear();
+            self.give_back_maybe_handled(envelope);
+        }
+        self.spare.push(actions);
+    }
+
+    /// Runs the handler once, with what it asks for in `actions`; empty if it failed.
+    #[inline]
+    fn attempt(
+        &mut self,
+        system: usize,
+        actor: &mut dyn ErasedActor,
+        envelope: &Envelope,
+        actions: &mut Actions,
+    ) -> Result<Flow, Failure> {
+        let outer = mem::replace(&mut self.running_in, system);
+        actions.set_limit(self.systems[system].limits.actions_per_attempt);
+        let outcome = panics::catch(|| {
+            let mut context = Context::new(envelope.to(), envelope.from(), actions, self);
+            actor.receive(envelope.message(), &mut context)
+        });
+        self.running_in = outer;
+        match outcome {
+            Ok(Ok(flow)) if !actions.is_overrun() => Ok(flow),
+            Ok(Err(failure)) | Err(failure) => self.fail(system, actions, failure),
+            Ok(Ok(_)) => {
+                let failure = Failure::new(format_args!(
+                    "the handler asked for more than {} actions in one attempt (Limits::actions_per_attempt); a long \
+                     handler calls flush() in between",
+                    self.systems[system].limits.actions_per_attempt
+                ));
+                self.fail(system, actions, failure)
+            }
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, system: usize, actions: &mut Actions, failure: Failure) -> Result<Flow, Failure> {
+        if !is_on(Bug::ActionsOfFailedAttempt) {
+            self.abandon(system, actions);
+        }
+        Err(failure)
+    }
+
+    /// A failed attempt releases nothing: addresses and names that it was given are free again.
+    fn abandon(&mut self, system: usize, actions: &mut Actions) {
+        for action in &actions.list {
+            let Action::Create(create) = action else { continue };
+            match &create.spec.global_name {
+                Some(name) => {
+                    let system = &mut self.systems[system];
+                    system.admin.abandon_claim(name, &create.address);
+                    if system.admin.find_name(name) != Some(create.address) {
+                        system.unreserve(&create.address);
+                    }
+                }
+                None => self.systems[system].unreserve(&create.address),
+            }
+        }
+        actions.clear();
+    }
+
+    #[cold]
+    fn give_back_maybe_handled(&mut self, envelope: Envelope) {
+        // Behind a network the sender has kept it, and will learn that nobody is there.
+        if self.network.is_none() || envelope.from() == envelope.to() {
+            let undelivered =
+                Undelivered { maybe_handled: true, ..Undelivered::new(envelope, DeadReason::Dead) };
+            self.give_back(Box::new(undelivered));
+        }
+    }
+
+    fn restart(&mut self, address: ActorAddress) {
+        let Some(node) = self.actor_node(&address) else { return };
+        let Some(start) = &node.start else { return };
+        let kind = node.host.kind();
+        let fresh = match start.duplicate() {
+            Ok(start) => panics::catch(|| kind.start(start)),
+            Err(error) => Err(error.into()),
+        };
+        match fresh {
+            Ok(Ok(fresh)) => node.actor = Some(fresh),
+            // The old instance stays, as FailurePolicy says.
+            Ok(Err(error)) => log::warn!(target: "thespian", "{address} keeps its instance: {error:?}"),
+            Err(failure) => {
+                log::warn!(target: "thespian", "{address} keeps its instance: {}", failure.details())
+            }
+        }
+    }
+
+    // -- creating and ending -----------------------------------------------------------------------------------
+
+    fn begin_launch(&mut self, launch: Box<Launch>) {
+        match &mut self.network {
+            Some(network) => {
+                let (delay, outcome) = network.launch(self.now);
+                self.schedule(delay, Event::Launch(launch, outcome));
+            }
+            None => self.launch(*launch, Ok(())),
+        }
+    }
+
+    fn launch(&mut self, launch: Launch, outside: Result<(), String>) {
+        let Launch { address, kind, requirements, start } = launch;
+        let Some(at) = self.find(&address) else { return };
+        let capabilities = self.systems[at.0].admin.capabilities();
+        let wants_fresh = kind.policy().fresh_instance();
+        let kept = if wants_fresh { start.duplicate().ok() } else { None };
+        let checked = panics::catch(|| kind.check(capabilities, &requirements));
+        let checked = checked.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
+        let outcome = match (outside, checked) {
+            (Err(cause), _) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
+            (_, Err(check)) => Err(LaunchError::Incompatible(check)),
+            (Ok(()), Ok(())) => match panics::catch(|| kind.start(start)) {
+                Ok(Ok(actor)) => Ok(actor),
+                Ok(Err(error)) => Err(LaunchError::Start(error)),
+                Err(failure) => Err(LaunchError::Start(StartError::Failed(failure))),
+            },
+        };
+        let result = match outcome {
+            Ok(actor) => {
+                self.install(at, address, kind, actor, kept);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.tell_admin(address, address.system(), AdminInput::Launched(address, result));
+    }
+
+    fn install(
+        &mut self,
+        at: (usize, usize),
+        address: ActorAddress,
+        kind: &'static crate::ActorType,
+        actor: Box<dyn ErasedActor>,
+        start: Option<AnyMessage>,
+    ) {
+        if self.observer.is_some() {
+            self.note(Note::Started(address, &kind.name()));
+        }
+        let system = &mut self.systems[at.0];
+        let host = Host::new(HostConfig {
+            address,
+            kind,
+            admin: system.admin.address(),
+            limits: system.limits.clone(),
+            linked: self.network.is_some(),
+            accounting: self.observer.is_some(),
+        });
+        let node = Node::Actor(Box::new(ActorNode { host, actor: Some(actor), start, armed: Time::FAR }));
+        let Node::Reserved(reserved) = mem::replace(&mut system.nodes[at.1], node) else { return };
+        for parked in reserved.parked {
+            match parked {
+                Parked::Envelope(envelope) => self.transmit(envelope),
+                Parked::Frame(from, frame) => self.frame_arrived(from, address, frame),
+            }
+        }
+    }
+
+    /// There will be nobody at this address.
+    fn discard(&mut self, address: ActorAddress) {
+        let Some(at) = self.find(&address) else { return };
+        let Node::Reserved(reserved) = self.systems[at.0].release(at.1) else { return };
+        for parked in reserved.parked {
+            match parked {
+                Parked::Envelope(envelope) => self.no_such_target(envelope),
+                Parked::Frame(from, _) => self.refuse_frame(from, address),
+            }
+        }
+    }
+
+    /// An actor is gone: its engine goes, its messages go back, its admin is told.
+    fn end(&mut self, address: ActorAddress, cause: ExitCause) {
+        let Some(at) = self.find(&address) else { return };
+        if !matches!(self.systems[at.0].nodes[at.1], Node::Actor(_)) {
+            return;
+        }
+        let Node::Actor(node) = self.systems[at.0].release(at.1) else { return };
+        let ActorNode { mut host, actor, .. } = *node;
+        // The actor's own drop is its code too.
+        if let Err(failure) = panics::catch(|| drop(actor)) {
+            log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
+        }
+        self.note(Note::Exited(address, &cause));
+        let counters = *host.counters();
+        if cause != ExitCause::Requested {
+            self.account_for_lost(&mut host);
+        }
+        for envelope in host.into_waiting() {
+            self.give_back(Box::new(Undelivered::new(envelope, DeadReason::Dead)));
+        }
+        self.tell_admin(address, address.system(), AdminInput::Exited { address, cause, counters });
+    }
+
+    /// A killed sender takes with it what nobody has acknowledged.
+    fn account_for_lost(&mut self, host: &mut Host) {
+        let mut lost = Outputs::new();
+        host.abandon(&mut lost);
+        while let Some(output) = lost.poll() {
+            if let Output::Other(effect) = output
+                && let Effect::ToAdmin { message: ToAdmin::DeadLetter(undelivered), .. } = *effect
+                && !undelivered.envelope.is_by_runtime()
+            {
+                let (from, number) = (*undelivered.envelope.from(), undelivered.envelope.number());
+                self.note(Note::Account { from, number, what: Disposition::SenderKilled });
+            }
+        }
+    }
+
+    fn recheck(&mut self, address: ActorAddress) {
+        let Some(at) = self.find(&address) else { return };
+        let admin = &self.systems[at.0].admin;
+        let Some((kind, requirements)) = admin.requirements(&address) else { return };
+        let verdict = panics::catch(|| kind.check(admin.capabilities(), requirements));
+        let verdict = verdict.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
+        self.tell_admin(address, address.system(), AdminInput::Rechecked(address, verdict));
+    }
+
+    // -- between processes -------------------------------------------------------------------------------------
+
+    fn tell_admin(&mut self, from: ActorAddress, system: SystemId, input: AdminInput) {
+        if self.network.is_some() {
+            let arrives = self.control_arrives(from);
+            self.schedule_at(arrives, Event::Admin { system, input: Box::new(input) });
+        } else {
+            let at = self.system_index(system);
+            self.systems[at].admin.handle(self.now, input, &mut self.outputs);
+        }
+    }
+
+    fn tell_host(&mut self, to: ActorAddress, message: ToHost) {
+        if self.network.is_some() {
+            let arrives = self.control_arrives(to);
+            self.schedule_at(arrives, Event::Host { to, message });
+        } else {
+            self.host_told(to, message);
+        }
+    }
+
+    fn host_told(&mut self, to: ActorAddress, message: ToHost) {
+        let now = self.now;
+        if let Some(node) = Self::actor_in(&mut self.systems, &to) {
+            node.host.handle(now, HostInput::FromAdmin(message), &mut self.outputs);
+        }
+    }
+
+    /// When word on an actor's control channel arrives: after all that was said on it before.
+    fn control_arrives(&mut self, actor: ActorAddress) -> Time {
+        let now = self.now;
+        let delay = self.network.as_mut().map_or(Duration::ZERO, |network| network.control(now));
+        self.control.retain(|_, last| *last > now);
+        let last = self.control.entry(actor).or_insert(now);
+        *last = (*last).max(now + delay);
+        *last
+    }
+
+    fn send_frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Box<Frame>) {
+        let now = self.now;
+        let Some(network) = &mut self.network else { return };
+        let delays = network.frame(now, &from, &to, &frame);
+        if self.observer.is_some() {
+            self.note(Note::Frame { from, to, frame: &frame, copies: delays.len() });
+        }
+        for delay in delays {
+            self.schedule(delay, Event::Frame { from, to, frame: frame.clone() });
+        }
+    }
+
+    fn frame_arrived(&mut self, from: ActorAddress, to: ActorAddress, frame: Box<Frame>) {
+        let now = self.now;
+        let Some(at) = self.find(&to) else {
+            let Some(at) = self.admin_at(&to) else { return self.refuse_frame(from, to) };
+            let input = AdminInput::Frame(from, *frame, self.systems[at].live_counters());
+            self.systems[at].admin.handle(now, input, &mut self.outputs);
+            return self.arm((at, 0));
+        };
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Actor(node) => node.host.handle(now, HostInput::Frame(from, *frame), &mut self.outputs),
+            Node::Endpoint(node) => {
+                node.endpoint.handle(now, EndpointInput::Frame(from, *frame), &mut self.outputs);
+            }
+            Node::Reserved(reserved) => reserved.parked.push(Parked::Frame(from, frame)),
+            Node::Free => {}
+        }
+        self.arm(at);
+    }
+
+    /// Tells the sender of a frame that nobody is there.
+    fn refuse_frame(&mut self, from: ActorAddress, to: ActorAddress) {
+        let (reason, details) = self.why_nobody(&to);
+        let delay = self.network.as_mut().map_or(Duration::ZERO, |network| network.control(self.now));
+        self.schedule(delay, Event::PeerGone { to: from, peer: to, reason, details });
+    }
+
+    fn happen(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Frame { from, to, frame } => self.frame_arrived(from, to, frame),
+            Event::Admin { system, input } => {
+                let at = self.system_index(system);
+                self.systems[at].admin.handle(now, *input, &mut self.outputs);
+                self.arm((at, 0));
+            }
+            Event::Host { to, message } => self.host_told(to, message),
+            Event::Launch(launch, outcome) => self.launch(*launch, outcome),
+            Event::PeerGone { to, peer, reason, details } => {
+                let Some(at) = self.find(&to) else {
+                    if let Some(at) = self.admin_at(&to) {
+                        let input = AdminInput::PeerGone(peer, reason);
+                        self.systems[at].admin.handle(now, input, &mut self.outputs);
+                    }
+                    return;
+                };
+                match &mut self.systems[at.0].nodes[at.1] {
+                    Node::Actor(node) => {
+                        let input = HostInput::PeerGone { peer, reason, details };
+                        node.host.handle(now, input, &mut self.outputs);
+                    }
+                    Node::Endpoint(node) => {
+                        let input = EndpointInput::PeerGone { peer, reason, details };
+                        node.endpoint.handle(now, input, &mut self.outputs);
+                    }
+                    _ => {}
+                }
+                self.arm(at);
+            }
+        }
+    }
+
+    fn schedule(&mut self, delay: Duration, event: Event) {
+        self.schedule_at(self.now + delay, event);
+    }
+
+    fn schedule_at(&mut self, time: Time, event: Event) {
+        self.event_count += 1;
+        self.events.insert((time, self.event_count), event);
+    }
+
+    // -- deadlines ---------------------------------------------------------------------------------------------
+
+    /// Notes the next deadline of the engine at a place, if it is sooner than the one noted.
+    fn arm(&mut self, at: (usize, usize)) {
+        let system = &mut self.systems[at.0];
+        let (due, armed, address) = match &mut system.nodes[at.1] {
+            Node::Actor(node) => {
+                let due = node.host.poll_timeout().map(|(due, _)| due);
+                (due, Some(&mut node.armed), *node.host.address())
+            }
+            Node::Endpoint(node) => {
+                (node.endpoint.poll_timeout(), Some(&mut node.armed), *node.endpoint.address())
+            }
+            _ if at.1 == 0 => (system.admin.poll_timeout(), None, system.admin.address()),
+            _ => return,
+        };
+        let Some(due) = due else { return };
+        if let Some(armed) = armed {
+            if *armed <= due {
+                return;
+            }
+            *armed = due;
+        }
+        self.timers.insert((due, address));
+    }
+
+    fn fire(&mut self, address: ActorAddress) {
+        let now = self.now;
+        let Some(at) = self.find(&address) else {
+            if let Some(at) = self.admin_at(&address) {
+                self.systems[at].admin.handle_timeout(now, &mut self.outputs);
+                self.arm((at, 0));
+            }
+            return;
+        };
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Actor(node) => {
+                node.armed = Time::FAR;
+                node.host.handle_timeout(now, &mut self.outputs);
+            }
+            Node::Endpoint(node) => {
+                node.armed = Time::FAR;
+                node.endpoint.handle_timeout(now, &mut self.outputs);
+            }
+            _ => {}
+        }
+        self.arm(at);
+    }
+
+    // -- finding -----------------------------------------------------------------------------------------------
+
+    /// The place of an address, if somebody is there or will be.
+    #[inline]
+    fn find(&self, address: &ActorAddress) -> Option<(usize, usize)> {
+        let slot = address.slot() as usize;
+        self.systems.iter().position(|system| system.has(slot, address)).map(|system| (system, slot))
+    }
+
+    /// The system whose admin has this address.
+    fn admin_at(&self, address: &ActorAddress) -> Option<usize> {
+        self.systems.iter().position(|system| system.admin.address() == *address)
+    }
+
+    fn system_index(&self, id: SystemId) -> usize {
+        // Bases only ask for systems that they added; actors only for their own.
+        self.systems.iter().position(|system| system.id == id).unwrap_or(0)
+    }
+
+    #[inline]
+    fn actor_node(&mut self, address: &ActorAddress) -> Option<&mut ActorNode> {
+        Self::actor_in(&mut self.systems, address)
+    }
+
+    #[inline]
+    fn actor_in<'a>(systems: &'a mut [System], address: &ActorAddress) -> Option<&'a mut ActorNode> {
+        let slot = address.slot() as usize;
+        let system = systems.iter_mut().find(|system| system.has(slot, address))?;
+        match &mut system.nodes[slot] {
+            Node::Actor(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    fn endpoint_mut(&mut self, address: &ActorAddress) -> Option<&mut Endpoint> {
+        let at = self.find(address)?;
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Endpoint(node) => Some(&mut node.endpoint),
+            _ => None,
+        }
+    }
+
+    fn note(&mut self, note: Note<'_>) {
+        if let Some(observer) = &mut self.observer {
+            observer.note(self.now, note);
+        }
+    }
+}
+
+impl System {
+    #[inline]
+    fn has(&self, slot: usize, address: &ActorAddress) -> bool {
+        let known = match self.nodes.get(slot) {
+            Some(Node::Actor(node)) => node.host.address(),
+            Some(Node::Endpoint(node)) => node.endpoint.address(),
+            Some(Node::Reserved(reserved)) => &reserved.address,
+            Some(Node::Free) | None => return false,
+        };
+        known == address || is_on(Bug::IncarnationIgnored) && self.id == address.system()
+    }
+
+    fn allocate(&mut self) -> (usize, ActorAddress) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(Node::Free);
+            self.nodes.len() - 1
+        });
+        self.generation += 1;
+        (slot, self.key.seal(self.id, slot as u64, self.generation))
+    }
+
+    fn reserve(&mut self) -> ActorAddress {
+        let (slot, address) = self.allocate();
+        self.nodes[slot] = Node::Reserved(Box::new(Reserved { address, parked: Vec::new() }));
+        address
+    }
+
+    fn unreserve(&mut self, address: &ActorAddress) {
+        let slot = address.slot() as usize;
+        if let Some(Node::Reserved(reserved)) = self.nodes.get(slot)
+            && reserved.address == *address
+        {
+            self.release(slot);
+        }
+    }
+
+    /// Frees a slot and returns what was there.
+    fn release(&mut self, slot: usize) -> Node {
+        self.free.push(slot);
+        mem::replace(&mut self.nodes[slot], Node::Free)
+    }
+
+    fn live_counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for node in &self.nodes {
+            match node {
+                Node::Actor(node) => sum += *node.host.counters(),
+                Node::Endpoint(node) => sum += *node.endpoint.counters(),
+                Node::Free | Node::Reserved(_) => {}
+            }
+        }
+        sum
+    }
+}
+
+impl Environment for World {
+    fn now(&mut self) -> Time {
+        if let Some(clock) = &mut self.clock {
+            self.now = self.now.max(clock.now());
+        }
+        self.now
+    }
+
+    fn allocate(&mut self) -> ActorAddress {
+        self.systems[self.running_in].reserve()
+    }
+
+    fn claim_name(&mut self, name: &str, proposed: ActorAddress) -> ActorAddress {
+        let system = &mut self.systems[self.running_in];
+        let address = system.admin.claim_name(name, proposed);
+        if address != proposed {
+            system.unreserve(&proposed);
+        }
+        address
+    }
+
+    fn find_name(&mut self, name: &str) -> Option<ActorAddress> {
+        self.systems[self.running_in].admin.find_name(name)
+    }
+
+    fn flush(&mut self, actor: ActorAddress, actions: &mut Actions) {
+        let now = self.now;
+        let Some(at) = self.find(&actor) else { return };
+        if let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1] {
+            node.host.handle(now, HostInput::Flushed(actions), &mut self.outputs);
+        }
+        self.arm(at);
+        if self.flush_depth >= self.systems[at.0].limits.flush_depth {
+            return;
+        }
+        self.flush_depth += 1;
+        while self.actor_node(&actor).is_some_and(|node| node.host.is_paused()) && self.step() {}
+        self.flush_depth -= 1;
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.systems[self.running_in].admin.capabilities()
+    }
+
+    fn admin(&self) -> ActorAddress {
+        self.systems[self.running_in].admin.address()
+    }
+
+    fn base_name(&self) -> &str {
+        self.systems[self.running_in].admin.base()
+    }
+}
+
+impl World {
+    /// Does one thing, letting time pass where there is no clock and nothing can be done now. Says whether there was
+    /// anything to do.
+    fn step(&mut self) -> bool {
+        while let Some(credit) = self.outputs.poll_credit() {
+            self.credit(&credit);
+        }
+        if let Some(output) = self.outputs.poll() {
+            self.perform(output);
+            return true;
+        }
+        if self.relieve() {
+            return true;
+        }
+        match self.next_deadline() {
+            Some(deadline) if self.network.is_some() => {
+                self.advance(deadline);
+                true
+            }
+            _ => false,
+        }
+    }
+}

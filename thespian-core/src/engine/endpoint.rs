@@ -1,0 +1,261 @@
+//! The engine of an outside caller's endpoint: to actors it looks like another actor (guide section 1.4).
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::link::{Frame, Lane, Links, Progress, Refusal};
+use super::{Disposition, Effect, Output, Outputs, ToAdmin, Undelivered};
+use crate::{
+    ActorAddress, ActorStatus, AnyMessage, Counters, DeadReason, Envelope, Error, Limits, PoisonMessage,
+    SystemStatus, Time,
+};
+
+/// The engine of an endpoint: what an outside caller sends, and what came for it.
+pub struct Endpoint {
+    address: ActorAddress,
+    limits: Arc<Limits>,
+    inbox: VecDeque<Envelope>,
+    /// Targets found dead since they were last asked about, newest last.
+    dead: VecDeque<ActorAddress>,
+    links: Option<Box<Links>>,
+    counters: Counters,
+    accounting: bool,
+}
+
+/// What an endpoint is told.
+pub enum EndpointInput {
+    /// A message for the caller.
+    Arrived(Envelope),
+    /// A frame for the caller, from another process.
+    Frame(ActorAddress, Frame),
+    /// One of its messages could not be delivered.
+    Undelivered(Box<Undelivered>),
+    /// Nobody is at that address any more.
+    PeerGone {
+        /// The address.
+        peer: ActorAddress,
+        /// Why.
+        reason: DeadReason,
+        /// More about why, for people.
+        details: String,
+    },
+}
+
+/// What came for a caller.
+#[derive(Debug)]
+pub enum Received {
+    /// A message.
+    Message(Envelope),
+    /// A message that the caller sent to this target could not be delivered.
+    Dead(ActorAddress),
+}
+
+impl Endpoint {
+    /// An endpoint; `linked` and `accounting` as in [`HostConfig`](super::HostConfig).
+    pub fn new(address: ActorAddress, limits: Arc<Limits>, linked: bool, accounting: bool) -> Endpoint {
+        Endpoint {
+            address,
+            links: linked.then(|| Box::new(Links::new(address, limits.clone()))),
+            limits,
+            inbox: VecDeque::new(),
+            dead: VecDeque::new(),
+            counters: Counters::default(),
+            accounting,
+        }
+    }
+
+    /// Something happened.
+    #[inline]
+    pub fn handle(&mut self, now: Time, input: EndpointInput, out: &mut Outputs) {
+        match input {
+            EndpointInput::Arrived(envelope) => self.arrived(envelope, out),
+            EndpointInput::Frame(from, frame) => self.frame(now, from, frame, out),
+            EndpointInput::Undelivered(undelivered) => self.undelivered(*undelivered, out),
+            EndpointInput::PeerGone { peer, reason, details } => {
+                if let Some(links) = &mut self.links {
+                    let progress = links.peer_gone(peer, reason, &details);
+                    self.progress(progress, out);
+                }
+            }
+        }
+    }
+
+    /// A deadline has come.
+    pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) {
+        if let Some(links) = &mut self.links {
+            let progress = links.handle_timeout(now, out);
+            self.progress(progress, out);
+        }
+    }
+
+    /// The next deadline.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.links.as_ref().and_then(|links| links.poll_timeout())
+    }
+
+    /// The caller sends a message.
+    ///
+    /// # Errors
+    ///
+    /// A message that cannot travel is refused to the caller (decision D7).
+    #[inline]
+    pub fn send(
+        &mut self,
+        now: Time,
+        to: ActorAddress,
+        message: AnyMessage,
+        out: &mut Outputs,
+    ) -> Result<(), Error> {
+        let mut envelope = message.seal(&to, &self.address);
+        self.counters.sent += 1;
+        envelope.set_number(self.counters.sent);
+        self.account(&envelope, Disposition::Accepted, out);
+        let Some(links) = &mut self.links else {
+            out.push(Output::Transmit(envelope));
+            return Ok(());
+        };
+        let Err((envelope, refusal)) = links.send(now, envelope, out) else { return Ok(()) };
+        self.counters.sent -= 1;
+        self.counters.refused += 1;
+        self.account(&envelope, Disposition::Refused, out);
+        Err(match refusal {
+            Refusal::NotEncodable(error) => Error::MessageNotEncodable(error),
+            Refusal::TooLarge { size } => Error::MessageTooLarge {
+                type_name: envelope.message().type_name(),
+                size,
+                limit: self.limits.message_size,
+            },
+        })
+    }
+
+    /// The next thing that came for the caller. A message goes before news of a dead target.
+    #[inline]
+    pub fn receive(&mut self) -> Option<Received> {
+        match self.inbox.pop_front() {
+            Some(envelope) => Some(Received::Message(envelope)),
+            None => None,
+        }
+    }
+
+    /// Whether a message to this target has come back since this was last asked; forgets it.
+    pub fn found_dead(&mut self, target: &ActorAddress) -> bool {
+        let found = self.dead.contains(target);
+        self.dead.retain(|dead| dead != target);
+        found
+    }
+
+    /// Forgets which targets were found dead: what is asked from now on is about what is sent from now on.
+    #[inline]
+    pub fn forget_dead(&mut self) {
+        self.dead.clear();
+    }
+
+    /// Whether something waits for the caller.
+    pub fn has_message(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// The caller goes away: what waits for it becomes dead letters, and what it sent and nobody has dealt with is
+    /// left to its fate.
+    pub fn close(&mut self, out: &mut Outputs) {
+        for envelope in self.inbox.drain(..) {
+            let undelivered = Undelivered::new(envelope, DeadReason::Dead);
+            out.effect(Effect::ToAdmin {
+                from: self.address,
+                message: ToAdmin::DeadLetter(Box::new(undelivered)),
+            });
+        }
+    }
+
+    /// What became of the caller's messages.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The endpoint's address.
+    #[inline]
+    pub fn address(&self) -> &ActorAddress {
+        &self.address
+    }
+
+    /// Whether everything the caller sent has been dealt with.
+    pub fn is_idle(&self) -> bool {
+        self.links.as_ref().is_none_or(|links| links.is_idle())
+    }
+
+    /// Takes what came, if it is something an outside caller sees (guide section 7, decision D26).
+    #[inline]
+    fn arrived(&mut self, envelope: Envelope, out: &mut Outputs) {
+        let from = *envelope.from();
+        let full = self.inbox.len() >= self.limits.endpoint_queue;
+        let filtered = envelope.message().is_system() && !is_for_callers(envelope.message());
+        if let Some(links) = &mut self.links {
+            links.handled(from, Lane::of(envelope.message()), envelope.place());
+            links.flush_acks(out);
+        } else if !envelope.is_by_runtime() {
+            out.credit(&from, 1);
+        }
+        if full && !filtered {
+            let undelivered = Undelivered::new(envelope, DeadReason::EndpointFull);
+            out.effect(Effect::ToAdmin {
+                from: self.address,
+                message: ToAdmin::DeadLetter(Box::new(undelivered)),
+            });
+            return;
+        }
+        if !envelope.is_by_runtime() {
+            self.counters.handled += 1;
+            self.account(&envelope, Disposition::Handled, out);
+        }
+        if !filtered {
+            self.inbox.push_back(envelope);
+        }
+    }
+
+    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
+        let Some(links) = &mut self.links else { return };
+        let mut arrived = Vec::new();
+        let progress = links.handle(now, from, frame, &mut arrived, out);
+        self.progress(progress, out);
+        for envelope in arrived {
+            self.arrived(envelope, out);
+        }
+    }
+
+    fn progress(&mut self, progress: Progress, out: &mut Outputs) {
+        for undelivered in progress.undelivered {
+            self.undelivered(undelivered, out);
+        }
+    }
+
+    fn undelivered(&mut self, undelivered: Undelivered, out: &mut Outputs) {
+        if undelivered.reason == DeadReason::NeverStarted && !undelivered.envelope.is_by_runtime() {
+            let Undelivered { envelope, details, .. } = undelivered;
+            self.counters.poisoned += 1;
+            self.account(&envelope, Disposition::Poisoned, out);
+            let target = *envelope.to();
+            let poison = PoisonMessage { message: envelope.into_message(), details: details.to_string() };
+            self.inbox.push_back(AnyMessage::new(poison).seal(&self.address, &target).by_runtime());
+            return;
+        }
+        if self.dead.len() >= self.limits.endpoint_queue {
+            self.dead.pop_front();
+        }
+        self.dead.push_back(*undelivered.envelope.to());
+        let message = ToAdmin::DeadLetter(Box::new(undelivered));
+        out.effect(Effect::ToAdmin { from: self.address, message });
+    }
+
+    fn account(&self, envelope: &Envelope, what: Disposition, out: &mut Outputs) {
+        if self.accounting {
+            out.effect(Effect::Account { from: *envelope.from(), number: envelope.number(), what });
+        }
+    }
+}
+
+fn is_for_callers(message: &AnyMessage) -> bool {
+    message.is::<PoisonMessage>() || message.is::<SystemStatus>() || message.is::<ActorStatus>()
+}

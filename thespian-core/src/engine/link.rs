@@ -1,0 +1,522 @@
+//! Delivery between processes: every message once, in order, acknowledged when it has been handled.
+//!
+//! A transport moves frames and may lose, repeat, delay and reorder them. [`Links`] makes of that what actors are
+//! promised: it numbers messages per target and lane, keeps each until the target has *handled* it, sends again what
+//! is not acknowledged, and takes each number once and in turn. So a sender knows what a peer that died had not done.
+//!
+//! Each pair of addresses has two lanes that do not wait for each other: one for ordinary messages, one for exit
+//! requests (guide section 7.4), which must not be stuck behind a backlog.
+//!
+//! At most [`Limits::window`](crate::Limits::window) messages per target and lane are unacknowledged; more wait here.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::planted::{Bug, is_on};
+use super::{Effect, Outputs, Undelivered};
+use crate::{ActorAddress, AnyMessage, DeadReason, EncodeError, Envelope, Limits, Time, TypeName};
+
+/// What travels between the engines of two processes.
+#[derive(Clone, Debug)]
+pub enum Frame {
+    /// A message.
+    Data {
+        /// Which lane.
+        lane: Lane,
+        /// The message's place in the lane.
+        sequence: u64,
+        /// The lowest place that the sender still keeps; those below will not come again.
+        base: u64,
+        /// The sender's number for the message.
+        number: u64,
+        /// Whether the runtime sent it.
+        by_runtime: bool,
+        /// The names of its type and of those it extends.
+        names: Vec<TypeName>,
+        /// The encoded message.
+        bytes: Arc<[u8]>,
+    },
+    /// All messages of a lane below this place have been dealt with.
+    Ack {
+        /// Which lane.
+        lane: Lane,
+        /// The first place that has not.
+        handled: u64,
+    },
+    /// The same, and the rest of the lane will never be: the target takes no more.
+    Closed {
+        /// Which lane.
+        lane: Lane,
+        /// The first place that has not been dealt with.
+        handled: u64,
+        /// Why.
+        reason: DeadReason,
+    },
+}
+
+/// Which of the two queues between a pair of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Exit requests.
+    Urgent,
+    /// Everything else.
+    User,
+}
+
+impl Lane {
+    /// The lane a message travels in.
+    pub fn of(message: &AnyMessage) -> Lane {
+        if message.is_system() && message.is::<crate::ActorExitRequest>() { Lane::Urgent } else { Lane::User }
+    }
+}
+
+/// Why a message was not accepted for sending (decision D7).
+#[derive(Debug)]
+pub enum Refusal {
+    /// It cannot be encoded.
+    NotEncodable(EncodeError),
+    /// It is over [`Limits::message_size`](crate::Limits::message_size).
+    TooLarge {
+        /// Its encoded size in bytes.
+        size: usize,
+    },
+}
+
+/// All links of one address.
+pub struct Links {
+    me: ActorAddress,
+    limits: Arc<Limits>,
+    outgoing: BTreeMap<(ActorAddress, Lane), Outgoing>,
+    incoming: BTreeMap<(ActorAddress, Lane), Incoming>,
+    /// Whether the lane takes no more, and why.
+    closed: BTreeMap<Lane, DeadReason>,
+}
+
+/// Messages to one target in one lane.
+struct Outgoing {
+    next: u64,
+    flight: VecDeque<Flight>,
+    queue: VecDeque<Kept>,
+    resend_at: Time,
+    resends: u32,
+    last_used: Time,
+}
+
+/// A message that is kept until it is acknowledged.
+struct Kept {
+    envelope: Envelope,
+    names: Vec<TypeName>,
+    bytes: Arc<[u8]>,
+    expires: Time,
+}
+
+/// One that has been transmitted.
+struct Flight {
+    sequence: u64,
+    kept: Kept,
+}
+
+/// Messages from one sender in one lane.
+struct Incoming {
+    /// The next place to take.
+    expected: u64,
+    /// Places that were taken and not dealt with yet, in order.
+    pending: VecDeque<u64>,
+    /// What was last acknowledged.
+    acknowledged: u64,
+    early: BTreeMap<u64, Envelope>,
+    last_used: Time,
+}
+
+impl Links {
+    /// No links yet.
+    pub fn new(me: ActorAddress, limits: Arc<Limits>) -> Links {
+        Links { me, limits, outgoing: BTreeMap::new(), incoming: BTreeMap::new(), closed: BTreeMap::new() }
+    }
+
+    /// Takes a message for its target.
+    ///
+    /// # Errors
+    ///
+    /// The message and why it is refused.
+    pub fn send(
+        &mut self,
+        now: Time,
+        envelope: Envelope,
+        out: &mut Outputs,
+    ) -> Result<(), (Envelope, Refusal)> {
+        let bytes = match envelope.message().encode() {
+            Ok(bytes) if bytes.len() > self.limits.message_size => {
+                return Err((envelope, Refusal::TooLarge { size: bytes.len() }));
+            }
+            Ok(bytes) => bytes,
+            Err(error) => return Err((envelope, Refusal::NotEncodable(error))),
+        };
+        let key = (*envelope.to(), Lane::of(envelope.message()));
+        let kept = Kept {
+            names: envelope.message().type_names(),
+            bytes: bytes.into(),
+            expires: now + self.limits.delivery_limit,
+            envelope,
+        };
+        let link = self.outgoing.entry(key).or_insert_with(|| Outgoing::new(now));
+        link.last_used = now;
+        link.queue.push_back(kept);
+        link.fill(now, self.me, key, &self.limits, out);
+        Ok(())
+    }
+
+    /// A frame has come. What it brings for the actor is added to `arrived`, and what it says of messages that
+    /// were sent is returned.
+    pub fn handle(
+        &mut self,
+        now: Time,
+        from: ActorAddress,
+        frame: Frame,
+        arrived: &mut Vec<Envelope>,
+        out: &mut Outputs,
+    ) -> Progress {
+        match frame {
+            Frame::Data { lane, sequence, base, number, by_runtime, names, bytes } => {
+                let mut envelope = AnyMessage::encoded(names, bytes.to_vec()).seal(&self.me, &from);
+                envelope.set_number(number);
+                envelope.set_place(sequence);
+                let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
+                self.take(now, (from, lane), sequence, base, envelope, arrived, out);
+                Progress::default()
+            }
+            Frame::Ack { lane, handled } => self.acknowledge(now, (from, lane), handled, out),
+            Frame::Closed { lane, handled, reason } => {
+                let mut progress = self.acknowledge(now, (from, lane), handled, out);
+                // What the target closed on it has certainly not handled.
+                self.give_up(from, Some(lane), reason, "", false, &mut progress);
+                progress
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one frame")]
+    fn take(
+        &mut self,
+        now: Time,
+        key: (ActorAddress, Lane),
+        sequence: u64,
+        base: u64,
+        envelope: Envelope,
+        arrived: &mut Vec<Envelope>,
+        out: &mut Outputs,
+    ) {
+        let window = u64::from(self.limits.window);
+        let link = self.incoming.entry(key).or_insert_with(|| Incoming::new(base, now));
+        link.last_used = now;
+        if let Some(reason) = self.closed.get(&key.1) {
+            let frame = Frame::Closed { lane: key.1, handled: link.handled(), reason: *reason };
+            out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
+            return;
+        }
+        if base > link.expected {
+            // The sender gave up on what is missing; what came early of it is not waited for any longer.
+            link.skip_to(base, arrived);
+        }
+        if sequence < link.expected && !is_on(Bug::NoDeduplication) {
+            // A repetition: its acknowledgement was lost, or is still to come.
+            link.acknowledge(self.me, key, true, out);
+        } else if sequence < link.expected + window {
+            if is_on(Bug::OutOfOrder) || sequence < link.expected {
+                link.expected = link.expected.max(sequence + 1);
+                link.pending.push_back(sequence);
+                arrived.push(envelope);
+                return;
+            }
+            link.early.insert(sequence, envelope);
+            link.skip_to(link.expected, arrived);
+            if is_on(Bug::AckBeforeHandling) {
+                link.pending.clear();
+                link.acknowledge(self.me, key, false, out);
+            }
+        }
+    }
+
+    /// The message in this place has been handled, poisoned or otherwise dealt with.
+    pub fn handled(&mut self, from: ActorAddress, lane: Lane, place: u64) {
+        if let Some(link) = self.incoming.get_mut(&(from, lane))
+            // Nearly always the first: only a question for the status overtakes.
+            && let Some(at) = link.pending.iter().position(|pending| *pending == place)
+        {
+            link.pending.remove(at);
+        }
+    }
+
+    /// Sends the acknowledgements that are due. Called when the actor has nothing more to do, or has done much.
+    pub fn flush_acks(&mut self, out: &mut Outputs) {
+        for (key, link) in &mut self.incoming {
+            link.acknowledge(self.me, *key, false, out);
+        }
+    }
+
+    /// From now on the lane takes no more; its senders are told, with what had been handled.
+    pub fn close(&mut self, lane: Lane, reason: DeadReason, out: &mut Outputs) {
+        self.closed.insert(lane, reason);
+        for (key, link) in self.incoming.iter_mut().filter(|(key, _)| key.1 == lane) {
+            link.early.clear();
+            let frame = Frame::Closed { lane, handled: link.handled(), reason };
+            out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
+        }
+    }
+
+    /// The transport says that there is nobody at this address any more.
+    pub fn peer_gone(&mut self, peer: ActorAddress, reason: DeadReason, details: &str) -> Progress {
+        let mut progress = Progress::default();
+        self.give_up(peer, None, reason, details, true, &mut progress);
+        for lane in [Lane::Urgent, Lane::User] {
+            // Nothing can come from there again that has not come yet.
+            if self.incoming.get(&(peer, lane)).is_some_and(|link| link.pending.is_empty()) {
+                self.incoming.remove(&(peer, lane));
+            }
+        }
+        progress
+    }
+
+    fn give_up(
+        &mut self,
+        peer: ActorAddress,
+        lane: Option<Lane>,
+        reason: DeadReason,
+        details: &str,
+        maybe_handled: bool,
+        progress: &mut Progress,
+    ) {
+        for at in [Lane::Urgent, Lane::User].into_iter().filter(|at| lane.is_none_or(|lane| lane == *at)) {
+            let Some(link) = self.outgoing.remove(&(peer, at)) else { continue };
+            let flown = link.flight.into_iter().map(|flight| (flight.kept, maybe_handled));
+            let queued = link.queue.into_iter().map(|kept| (kept, false));
+            for (kept, maybe_handled) in flown.chain(queued) {
+                let details = String::from(details);
+                progress.undelivered.push(Undelivered {
+                    envelope: kept.envelope,
+                    reason,
+                    details,
+                    maybe_handled,
+                });
+            }
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        now: Time,
+        key: (ActorAddress, Lane),
+        handled: u64,
+        out: &mut Outputs,
+    ) -> Progress {
+        let mut progress = Progress::default();
+        if let Some(link) = self.outgoing.get_mut(&key) {
+            while link.flight.front().is_some_and(|flight| flight.sequence < handled) {
+                let flight = link.flight.pop_front();
+                progress.acknowledged += u32::from(flight.is_some_and(|f| !f.kept.envelope.is_by_runtime()));
+            }
+            if progress.acknowledged > 0 {
+                link.resends = 0;
+                link.resend_at = link.next_resend(now, &self.limits);
+            }
+            if !is_on(Bug::WindowLeak) {
+                link.fill(now, self.me, key, &self.limits, out);
+            }
+        }
+        progress
+    }
+
+    /// Sends again what is not acknowledged, gives up what has waited too long, forgets links that are not used.
+    pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
+        let mut progress = Progress::default();
+        for (key, link) in &mut self.outgoing {
+            link.expire(now, &mut progress);
+            if !link.flight.is_empty() && now >= link.resend_at {
+                link.resends += 1;
+                link.resend_at = link.next_resend(now, &self.limits);
+                if !is_on(Bug::NoResend) {
+                    link.transmit_again(self.me, *key, out);
+                }
+            }
+            link.fill(now, self.me, *key, &self.limits, out);
+        }
+        // A receiver forgets after one delivery limit, when no repetition can be under way any more; a sender after
+        // two, so that it never starts again at zero with a receiver that still remembers.
+        let forget = self.limits.delivery_limit;
+        self.incoming.retain(|_, link| link.is_waiting() || now < link.last_used + forget);
+        self.outgoing.retain(|_, link| !link.is_idle() || now < link.last_used + forget + forget);
+        progress
+    }
+
+    /// When [`Links::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.outgoing
+            .values()
+            .filter(|link| !link.is_idle())
+            .map(|link| {
+                let oldest = link.flight.front().map(|flight| &flight.kept).or(link.queue.front());
+                oldest.map_or(link.resend_at, |kept| kept.expires.min(link.resend_at))
+            })
+            .min()
+    }
+
+    /// Whether nothing is unacknowledged or waits.
+    pub fn is_idle(&self) -> bool {
+        self.outgoing.values().all(Outgoing::is_idle)
+    }
+
+    /// All messages that are not acknowledged, when their sender is going away.
+    pub fn into_unacknowledged(self) -> impl Iterator<Item = (Envelope, bool)> {
+        self.outgoing.into_values().flat_map(|link| {
+            let flown = link.flight.into_iter().map(|flight| (flight.kept.envelope, true));
+            flown.chain(link.queue.into_iter().map(|kept| (kept.envelope, false)))
+        })
+    }
+}
+
+/// What became known of messages that were sent.
+#[derive(Default)]
+pub struct Progress {
+    /// How many the target has dealt with; those by the runtime do not count.
+    pub acknowledged: u32,
+    /// Those that will not be delivered.
+    pub undelivered: Vec<Undelivered>,
+}
+
+impl Outgoing {
+    fn new(now: Time) -> Outgoing {
+        Outgoing {
+            next: 0,
+            flight: VecDeque::new(),
+            queue: VecDeque::new(),
+            resend_at: now,
+            resends: 0,
+            last_used: now,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.flight.is_empty() && self.queue.is_empty()
+    }
+
+    fn next_resend(&self, now: Time, limits: &Limits) -> Time {
+        now + limits.resend_after * (1 << self.resends.min(4))
+    }
+
+    /// Transmits from the queue while the window has room.
+    fn fill(
+        &mut self,
+        now: Time,
+        me: ActorAddress,
+        (to, lane): (ActorAddress, Lane),
+        limits: &Limits,
+        out: &mut Outputs,
+    ) {
+        while self.flight.len() < limits.window as usize
+            && let Some(kept) = self.queue.pop_front()
+        {
+            if self.flight.is_empty() {
+                self.resends = 0;
+                self.resend_at = self.next_resend(now, limits);
+            }
+            let flight = Flight { sequence: self.next, kept };
+            self.next += 1;
+            let base = self.flight.front().map_or(flight.sequence, |first| first.sequence);
+            out.effect(Effect::Frame { from: me, to, frame: Box::new(flight.frame(lane, base)) });
+            self.flight.push_back(flight);
+        }
+    }
+
+    fn transmit_again(&self, me: ActorAddress, (to, lane): (ActorAddress, Lane), out: &mut Outputs) {
+        let base = self.flight.front().map_or(0, |first| first.sequence);
+        for flight in &self.flight {
+            out.effect(Effect::Frame { from: me, to, frame: Box::new(flight.frame(lane, base)) });
+        }
+    }
+
+    /// Gives up the messages whose time is over. They are the oldest, so they stand in front.
+    fn expire(&mut self, now: Time, progress: &mut Progress) {
+        let mut give_up = |kept: Kept, maybe_handled| {
+            progress.undelivered.push(Undelivered {
+                envelope: kept.envelope,
+                reason: DeadReason::Expired,
+                details: String::new(),
+                maybe_handled,
+            });
+        };
+        while self.flight.front().is_some_and(|flight| flight.kept.expires <= now)
+            && let Some(flight) = self.flight.pop_front()
+        {
+            give_up(flight.kept, true);
+        }
+        while self.queue.front().is_some_and(|kept| kept.expires <= now)
+            && let Some(kept) = self.queue.pop_front()
+        {
+            give_up(kept, false);
+        }
+    }
+}
+
+impl Flight {
+    fn frame(&self, lane: Lane, base: u64) -> Frame {
+        Frame::Data {
+            lane,
+            sequence: self.sequence,
+            base,
+            number: self.kept.envelope.number(),
+            by_runtime: self.kept.envelope.is_by_runtime(),
+            names: self.kept.names.clone(),
+            bytes: self.kept.bytes.clone(),
+        }
+    }
+}
+
+impl Incoming {
+    fn new(base: u64, now: Time) -> Incoming {
+        Incoming {
+            expected: base,
+            pending: VecDeque::new(),
+            acknowledged: base,
+            early: BTreeMap::new(),
+            last_used: now,
+        }
+    }
+
+    /// The first place that has not been dealt with.
+    fn handled(&self) -> u64 {
+        self.pending.front().copied().unwrap_or(self.expected)
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.pending.is_empty() || !self.early.is_empty()
+    }
+
+    /// Takes all that is there up to `base`, gaps or not, and then what follows without a gap.
+    fn skip_to(&mut self, base: u64, arrived: &mut Vec<Envelope>) {
+        self.expected = self.expected.max(match self.early.first_key_value() {
+            Some((first, _)) => base.min(*first),
+            None => base,
+        });
+        while let Some(entry) = self.early.first_entry()
+            && (*entry.key() < base || *entry.key() == self.expected)
+        {
+            let (place, envelope) = entry.remove_entry();
+            self.expected = place + 1;
+            self.pending.push_back(place);
+            arrived.push(envelope);
+        }
+        self.expected = self.expected.max(base);
+    }
+
+    fn acknowledge(&mut self, me: ActorAddress, key: (ActorAddress, Lane), again: bool, out: &mut Outputs) {
+        let handled = self.handled();
+        if handled > self.acknowledged || again {
+            self.acknowledged = handled;
+            let frame = Frame::Ack { lane: key.1, handled };
+            out.effect(Effect::Frame { from: me, to: key.0, frame: Box::new(frame) });
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The engines: everything a Thespian system decides, without doing any of it.
+//!
+//! An engine is told what happened and what time it is, and says what is to be done. There is one for each role, and
+//! they share nothing; what one wants of another it puts in writing:
+//!
+//! | engine | role |
+//! | --- | --- |
+//! | [`Host`] | one actor: its mailbox, attempts, children, wakeups, outgoing messages |
+//! | [`Admin`] | one system: which actors there are, names, capabilities, dead letters, shutdown |
+//! | [`Endpoint`] | one outside caller: what came for it |
+//! | [`Links`](link::Links) | inside hosts and endpoints: delivery between processes, once and in order |
+//!
+//! # The calls
+//!
+//! - `handle(now, input, outputs)`: something happened. Never fails, never blocks. Afterwards the driver performs the
+//!   outputs, in order, until there are none.
+//! - `handle_timeout(now, outputs)`: a deadline has come. Too early a call is harmless.
+//! - `poll_timeout()`: the next deadline, with the reason for it.
+//!
+//! The outputs of all engines of one driver go through one [`Outputs`] queue that is handed in, so that a hundred
+//! thousand idle engines do not hold a queue each.
+//!
+//! # Invariants
+//!
+//! - Every effect that can fail comes back as an input: a launch, a transmission, a delivery.
+//! - `now` does not go back. The same inputs at the same times give the same outputs: no hash maps are iterated, ids
+//!   are counted, randomness is handed in.
+//! - Every queue and every retry has a bound with a name in [`Limits`](crate::Limits).
+//! - One delivery per actor is outstanding at any time.
+//! - User code is never called here. The driver runs it, and reports.
+
+mod admin;
+mod endpoint;
+mod host;
+pub mod link;
+pub mod planted;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use admin::{Admin, AdminConfig, AdminInput, CallId, Launch, LaunchError};
+pub use endpoint::{Endpoint, EndpointInput, Received};
+pub use host::{Host, HostConfig, HostInput, Reason};
+
+pub use crate::context::{Create, Request};
+use crate::{ActorAddress, DeadReason, Envelope, Error, ExitCause};
+use link::Frame;
+
+/// Effects that engines ask for.
+///
+/// Performed in order, but for [credits](Outputs::poll_credit), which only count and may go ahead.
+#[derive(Default)]
+pub struct Outputs {
+    queue: VecDeque<Output>,
+    credits: Vec<Credit>,
+}
+
+impl Outputs {
+    /// None.
+    pub fn new() -> Outputs {
+        Outputs::default()
+    }
+
+    /// Asks for an effect.
+    #[inline]
+    pub fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
+    /// Asks for one of the effects that are not on every message's way.
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.queue.push_back(Output::Other(Box::new(effect)));
+    }
+
+    /// Asks to tell a sender that this many of its messages were dealt with.
+    #[inline]
+    pub(crate) fn credit(&mut self, to: &ActorAddress, count: u32) {
+        self.credits.push(Credit { to: *to, count });
+    }
+
+    /// The next effect to perform.
+    #[inline]
+    pub fn poll(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    /// The next sender in this process to tell that its messages were dealt with.
+    #[inline]
+    pub fn poll_credit(&mut self) -> Option<Credit> {
+        self.credits.pop()
+    }
+
+    /// Whether there is nothing to perform.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.credits.is_empty()
+    }
+
+    /// How many effects wait.
+    pub fn len(&self) -> usize {
+        self.queue.len() + self.credits.len()
+    }
+}
+
+/// Word for a sender in this process that this many of its messages were dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credit {
+    /// The sender.
+    pub to: ActorAddress,
+    /// How many.
+    pub count: u32,
+}
+
+/// One effect. Small, because every message is one twice on its way.
+#[derive(Debug)]
+pub enum Output {
+    /// Hand a message to its target's engine, which is in this process.
+    Transmit(Envelope),
+    /// Run the handler of the actor that the message is for, and report with [`HostInput::Finished`].
+    Deliver(Envelope),
+    /// Anything else.
+    Other(Box<Effect>),
+}
+
+/// An effect that is not on every message's way.
+#[derive(Debug)]
+pub enum Effect {
+    /// Carry a frame to the engine of an actor in another process.
+    Frame {
+        /// From this address.
+        from: ActorAddress,
+        /// To this one.
+        to: ActorAddress,
+        /// The frame.
+        frame: Box<Frame>,
+    },
+    /// Give a message back to its sender's engine.
+    Return(Box<Undelivered>),
+    /// Tell the admin of the actor's system something.
+    ToAdmin {
+        /// The actor that tells it.
+        from: ActorAddress,
+        /// What.
+        message: ToAdmin,
+    },
+    /// Tell an actor's host something.
+    ToHost {
+        /// The actor.
+        to: ActorAddress,
+        /// What.
+        message: ToHost,
+    },
+    /// Replace the instance of an actor by a fresh one.
+    Restart(ActorAddress),
+    /// The actor is done: drop it and its engine, and report [`AdminInput::Exited`].
+    Stopped(ActorAddress),
+    /// The actor is paused: when nothing else in this process can go on, give it [`HostInput::Relief`].
+    Paused(ActorAddress),
+    /// Check and construct an actor, and report with [`AdminInput::Launched`].
+    Launch(Box<Launch>),
+    /// There will be no actor at this address: give what waits for it back to its senders.
+    Discard(ActorAddress),
+    /// Run the capability check of a running actor, and report with [`AdminInput::Rechecked`].
+    Recheck(ActorAddress),
+    /// End an actor without asking it, and report [`AdminInput::Exited`].
+    Kill(ActorAddress),
+    /// Answer an outside call.
+    Answer {
+        /// The call.
+        call: CallId,
+        /// The answer.
+        result: Result<ActorAddress, Error>,
+    },
+    /// The system is down.
+    Down,
+    /// Watch these descriptors until the actor's next delivery.
+    Watch {
+        /// The actor.
+        actor: ActorAddress,
+        /// The descriptors.
+        descriptors: Vec<i32>,
+    },
+    /// Account for a message; only engines that were asked to say this.
+    Account {
+        /// Its sender.
+        from: ActorAddress,
+        /// Its number.
+        number: u64,
+        /// What became of it.
+        what: Disposition,
+    },
+    /// Tell people something.
+    Log(Log),
+}
+
+/// What became of a message (decision D19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disposition {
+    /// It was accepted for sending.
+    Accepted,
+    /// A handler handled it.
+    Handled,
+    /// It went back as poison.
+    Poisoned,
+    /// It became a dead letter.
+    DeadLettered,
+    /// It was not accepted.
+    Refused,
+    /// Its sender was killed before it was acknowledged. It may have been handled, and accounted for, all the same.
+    SenderKilled,
+}
+
+/// A message that could not be delivered.
+#[derive(Debug)]
+pub struct Undelivered {
+    /// The message.
+    pub envelope: Envelope,
+    /// Why.
+    pub reason: DeadReason,
+    /// More about why, for people.
+    pub details: String,
+    /// Whether the target may have handled it.
+    pub maybe_handled: bool,
+}
+
+impl Undelivered {
+    /// A message that the target certainly did not handle.
+    pub fn new(envelope: Envelope, reason: DeadReason) -> Undelivered {
+        Undelivered { envelope, reason, details: String::new(), maybe_handled: false }
+    }
+}
+
+/// What an actor's host tells its system's admin.
+#[derive(Debug)]
+pub enum ToAdmin {
+    /// Create a child.
+    Create(Box<Create>),
+    /// The actor wants something of the system.
+    Request(Box<Request>),
+    /// A message of the actor could not be delivered.
+    DeadLetter(Box<Undelivered>),
+    /// The actor leaves these children to the system.
+    Adopt(Vec<ActorAddress>),
+    /// The actor has taken note that this child of its never started.
+    KnowsOfFailedStart(ActorAddress),
+}
+
+/// What the admin tells an actor's host.
+#[derive(Debug)]
+pub enum ToHost {
+    /// A child is gone.
+    ChildExited {
+        /// The child.
+        child: ActorAddress,
+        /// What ended it.
+        cause: ExitCause,
+    },
+}
+
+/// Something for people, from an engine.
+#[derive(Debug)]
+pub struct Log {
+    /// How much it matters.
+    pub level: log::Level,
+    /// Which actor it is about.
+    pub actor: ActorAddress,
+    /// The text.
+    pub text: String,
+}

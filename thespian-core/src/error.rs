@@ -1,0 +1,272 @@
+//! What can go wrong with a call, as the guide's tree of exceptions (section 6.1) with the context as data.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::{ActorAddress, EncodeError, TypeName};
+
+/// Why a call on an actor system failed: the guide's `ActorSystemException`.
+///
+/// What an actor asks for inside a handler does not fail this way: it answers with messages
+/// ([`PoisonMessage`](crate::PoisonMessage), [`ChildActorExited`](crate::ChildActorExited)), because it happens after
+/// the handler has returned.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address cannot be used here: the guide's `InvalidActorAddress`.
+    InvalidActorAddress {
+        /// The address.
+        address: ActorAddress,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No system can run the actor: the guide's `NoCompatibleSystemForActor`.
+    NoCompatibleSystemForActor {
+        /// The actor's type.
+        actor: String,
+        /// Each system that was asked, and the check that failed there.
+        failed_checks: Vec<String>,
+    },
+    /// No loaded source has this hash: the guide's `InvalidActorSourceHash`.
+    InvalidActorSourceHash {
+        /// The hash.
+        hash: String,
+    },
+    /// The actor was not named in a way that can be used: the guide's `InvalidActorSpecification`.
+    InvalidActorSpecification {
+        /// The type's name as it was given.
+        actor: String,
+        /// What is wrong with it.
+        problem: SpecificationProblem,
+    },
+    /// The actor's constructor failed.
+    ActorStartFailed {
+        /// The actor's type.
+        actor: String,
+        /// The error's or panic's text.
+        details: String,
+    },
+    /// The system could not be started: the guide's `ActorSystemStartupFailure`.
+    StartupFailure {
+        /// The base.
+        base: String,
+        /// What went wrong and what to do.
+        cause: String,
+    },
+    /// There was no answer in time: the guide's `ActorSystemRequestTimeout`.
+    RequestTimeout {
+        /// What was waited for.
+        waited_for: String,
+        /// How long.
+        timeout: Duration,
+    },
+    /// The target of a `request` is dead.
+    TargetDead {
+        /// The target.
+        target: ActorAddress,
+    },
+    /// The target of a `request` failed on it twice.
+    RequestPoisoned {
+        /// The target.
+        target: ActorAddress,
+        /// The error's or panic's text.
+        details: String,
+    },
+    /// The answer to a `request` was of another type than the one asked for.
+    UnexpectedReply {
+        /// The type that was asked for.
+        expected: TypeName,
+        /// The type that came.
+        received: TypeName,
+    },
+    /// The message cannot be encoded.
+    MessageNotEncodable(EncodeError),
+    /// The message is over the limit of the base.
+    MessageTooLarge {
+        /// The message's type.
+        type_name: TypeName,
+        /// Its encoded size in bytes.
+        size: usize,
+        /// [`Limits::message_size`](crate::Limits::message_size), in bytes.
+        limit: usize,
+    },
+    /// A setting has a value that cannot be used.
+    InvalidSetting {
+        /// The setting.
+        setting: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// The base does not have the feature, or the crate that brings it is not there.
+    NotSupported {
+        /// The feature.
+        feature: Feature,
+        /// The base.
+        base: String,
+    },
+    /// The system is down, or on its way down.
+    SystemDown {
+        /// The base.
+        base: String,
+    },
+    /// The actors went on sending each other messages: the call's step limit was reached before all was quiet.
+    NeverSettles {
+        /// [`Limits::steps_per_call`](crate::Limits::steps_per_call), in deliveries.
+        steps: u64,
+        /// The type of the actor that was to run next.
+        actor: String,
+    },
+    /// An outside call was made from inside an actor, which it would block for ever.
+    CalledFromActor {
+        /// The call.
+        call: &'static str,
+    },
+}
+
+/// What is wrong with how an actor was specified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpecificationProblem {
+    /// No registered type has that name.
+    UnknownType {
+        /// Registered names that look like it, nearest first.
+        near_misses: Vec<String>,
+    },
+    /// The name is empty.
+    EmptyName,
+    /// The global name cannot be used: empty, or over [`Limits::name_length`](crate::Limits::name_length).
+    GlobalName {
+        /// Its length in bytes.
+        length: usize,
+        /// The longest allowed, in bytes.
+        limit: usize,
+    },
+    /// The constructor takes another start argument than the one that was given.
+    StartArgument {
+        /// The type that the constructor takes.
+        expected: TypeName,
+        /// The type that was given.
+        given: TypeName,
+    },
+}
+
+/// A feature that not every base has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Systems that work together (guide section 4.11).
+    Conventions,
+    /// Loading actor source at run time (guide section 4.14).
+    SourceLoading,
+    /// Watched descriptors (guide section 4.8).
+    Watch,
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Feature::Conventions => "conventions of several systems",
+            Feature::SourceLoading => "loading actor source",
+            Feature::Watch => "watching descriptors",
+        })
+    }
+}
+
+impl Error {
+    /// Whether this is one of the guide's `ActorSystemFailure`s: the system failed, and the caller could not have
+    /// known better.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Error::StartupFailure { .. } | Error::RequestTimeout { .. } | Error::SystemDown { .. })
+    }
+
+    /// Whether time ran out.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Error::RequestTimeout { .. })
+    }
+
+    /// Whether the actor to create was not specified in a usable way.
+    pub fn is_invalid_specification(&self) -> bool {
+        matches!(self, Error::InvalidActorSpecification { .. })
+    }
+
+    /// Whether the base lacks the feature.
+    pub fn is_not_supported(&self) -> bool {
+        matches!(self, Error::NotSupported { .. })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::InvalidActorAddress { address, problem } => {
+                write!(f, "{address} cannot be used: {problem}")
+            }
+            Error::NoCompatibleSystemForActor { actor, failed_checks } => {
+                write!(f, "no system can run {actor}: {}", failed_checks.join("; "))
+            }
+            Error::InvalidActorSourceHash { hash } => write!(f, "no loaded source has the hash {hash:?}"),
+            Error::InvalidActorSpecification { actor, problem } => {
+                write!(f, "{actor:?} cannot be created: {problem}")
+            }
+            Error::ActorStartFailed { actor, details } => write!(f, "{actor} could not start: {details}"),
+            Error::StartupFailure { base, cause } => write!(f, "{base} could not be started: {cause}"),
+            Error::RequestTimeout { waited_for, timeout } => write!(f, "no {waited_for} within {timeout:?}"),
+            Error::TargetDead { target } => write!(f, "{target} is dead"),
+            Error::RequestPoisoned { target, details } => {
+                write!(f, "{target} failed twice on the request: {details}")
+            }
+            Error::UnexpectedReply { expected, received } => {
+                write!(f, "the reply is a {received}, and a {expected} was asked for")
+            }
+            Error::MessageNotEncodable(error) => error.fmt(f),
+            Error::MessageTooLarge { type_name, size, limit } => write!(
+                f,
+                "a message of type {type_name} has {size} bytes, over the limit of {limit} (Limits::message_size)"
+            ),
+            Error::InvalidSetting { setting, problem } => write!(f, "setting {setting}: {problem}"),
+            Error::NotSupported { feature, base } => write!(f, "{base} does not support {feature}"),
+            Error::SystemDown { base } => write!(f, "the actor system ({base}) is shut down"),
+            Error::NeverSettles { steps, actor } => write!(
+                f,
+                "the actors did not settle within {steps} deliveries (Limits::steps_per_call); {actor} was next; \
+                 nothing is lost, and the next call goes on from here"
+            ),
+            Error::CalledFromActor { call } => write!(
+                f,
+                "ActorSystem::{call} was called from inside an actor, which would wait for itself; use the Context"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for SpecificationProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpecificationProblem::UnknownType { near_misses } => {
+                f.write_str("no actor type of that name is registered")?;
+                if !near_misses.is_empty() {
+                    write!(f, " (did you mean {}?)", near_misses.join(" or "))?;
+                }
+                f.write_str(
+                    "; register it with ActorSystem::builder().actors(actors![Type]): types marked #[actor] \
+                     register themselves only in crates that the program names",
+                )
+            }
+            SpecificationProblem::EmptyName => f.write_str("the name is empty"),
+            SpecificationProblem::GlobalName { length: 0, .. } => f.write_str("the global name is empty"),
+            SpecificationProblem::GlobalName { length, limit } => {
+                write!(
+                    f,
+                    "the global name has {length} bytes, over the limit of {limit} (Limits::name_length)"
+                )
+            }
+            SpecificationProblem::StartArgument { expected, given } => {
+                write!(f, "its constructor takes a start argument of type {expected}, and was given {given}")
+            }
+        }
+    }
+}

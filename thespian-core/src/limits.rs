@@ -1,0 +1,112 @@
+//! Every bound of the engines, by name.
+
+use alloc::format;
+use core::time::Duration;
+
+use crate::Error;
+
+/// The bounds a system works within. Each can be set when the system starts.
+///
+/// ```
+/// use thespian_core::Limits;
+/// let limits = Limits { outgoing_high: 100, outgoing_low: 80, ..Limits::default() };
+/// assert!(limits.check().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages of one actor that nobody has handled yet, at which it is paused: it gets no next message, and a
+    /// `flush` in a long handler blocks (decision D20; guide section 4.1). Messages.
+    pub outgoing_high: u32,
+    /// Where a paused actor goes on. Messages; not above `outgoing_high`.
+    pub outgoing_low: u32,
+    /// Messages on their way between one sender and one target that are in different processes and not yet
+    /// acknowledged; more wait at the sender. Messages.
+    pub window: u32,
+    /// What one attempt of a handler may ask for (sends, creates, wakeups) before it must `flush`. Actions.
+    pub actions_per_attempt: usize,
+    /// Messages that wait for an outside endpoint's next `ask` or `listen`; further ones are dead letters. Messages.
+    pub endpoint_queue: usize,
+    /// Deliveries that one outside call may set off on a base that runs to equilibrium, before the call fails with
+    /// [`Error::NeverSettles`]. Deliveries.
+    pub steps_per_call: u64,
+    /// The longest global name. Bytes.
+    pub name_length: usize,
+    /// The largest encoded message. Bytes.
+    pub message_size: usize,
+    /// How deep a blocking `flush` may nest in one thread; deeper ones release without blocking. Levels.
+    pub flush_depth: u32,
+    /// How many addresses a [`SystemStatus`](crate::SystemStatus) lists. Actors.
+    pub status_actors: usize,
+    /// How many actors that could not start are remembered, so that messages for them come back with the reason.
+    /// Actors.
+    pub failed_starts: usize,
+    /// How long an unacknowledged message is kept and sent again before it is given up (guide section 3).
+    pub delivery_limit: Duration,
+    /// How long after sending an unacknowledged message is sent again; doubles up to sixteen times this.
+    pub resend_after: Duration,
+    /// How long an actor is paused before it gets some messages all the same: actors that are paused by each other
+    /// would otherwise wait for ever.
+    pub pause_relief: Duration,
+    /// How long a shutdown waits for actors to exit before it kills them.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            // The guide's marks.
+            outgoing_high: 950,
+            outgoing_low: 780,
+            window: 64,
+            actions_per_attempt: 1_000_000,
+            endpoint_queue: 10_000,
+            steps_per_call: 100_000_000,
+            name_length: 1024,
+            message_size: 1 << 30,
+            flush_depth: 16,
+            status_actors: 1000,
+            failed_starts: 1024,
+            delivery_limit: Duration::from_secs(300),
+            resend_after: Duration::from_millis(200),
+            pause_relief: Duration::from_millis(100),
+            shutdown_grace: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Limits {
+    /// Whether the bounds make sense together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] names the first that does not.
+    pub fn check(&self) -> Result<(), Error> {
+        let positive = [
+            ("outgoing_high", self.outgoing_high as u64),
+            ("window", self.window as u64),
+            ("actions_per_attempt", self.actions_per_attempt as u64),
+            ("endpoint_queue", self.endpoint_queue as u64),
+            ("steps_per_call", self.steps_per_call),
+            ("name_length", self.name_length as u64),
+            ("message_size", self.message_size as u64),
+        ];
+        for (name, value) in positive {
+            if value == 0 {
+                return Err(Error::InvalidSetting {
+                    setting: format!("Limits::{name}"),
+                    problem: "must be at least 1".into(),
+                });
+            }
+        }
+        if self.outgoing_low >= self.outgoing_high {
+            return Err(Error::InvalidSetting {
+                setting: "Limits::outgoing_low".into(),
+                problem: format!(
+                    "is {}, and must be below outgoing_high, which is {}",
+                    self.outgoing_low, self.outgoing_high
+                ),
+            });
+        }
+        Ok(())
+    }
+}

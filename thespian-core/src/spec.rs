@@ -1,0 +1,94 @@
+//! What is to be created.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::{Actor, ActorType, AnyMessage, IntoMessage, TypeName, Value};
+
+/// Specifies an actor to create (guide section 5.3).
+///
+/// ```
+/// use thespian_core::{ActorSpec, Value};
+///
+/// let spec = ActorSpec::named("shop::Register")
+///     .requirements(Value::map([("till", 2)]))
+///     .global_name("the register")
+///     .start(String::from("argument of the constructor"));
+/// # let _ = spec;
+/// ```
+#[derive(Debug)]
+pub struct ActorSpec {
+    pub(crate) which: Which,
+    pub(crate) requirements: Value,
+    pub(crate) global_name: Option<Box<str>>,
+    pub(crate) start: Option<AnyMessage>,
+    pub(crate) source_hash: Option<String>,
+}
+
+/// How the type was given.
+#[derive(Clone, Debug)]
+pub(crate) enum Which {
+    Type(&'static ActorType),
+    Named(String),
+}
+
+impl ActorSpec {
+    /// An actor of this type.
+    pub fn of<A: Actor>() -> ActorSpec {
+        ActorSpec::new(Which::Type(ActorType::of::<A>()))
+    }
+
+    /// An actor of the registered type with this name, such as `"shop::Register"`.
+    pub fn named(name: impl Into<String>) -> ActorSpec {
+        ActorSpec::new(Which::Named(name.into()))
+    }
+
+    fn new(which: Which) -> ActorSpec {
+        ActorSpec { which, requirements: Value::Null, global_name: None, start: None, source_hash: None }
+    }
+
+    /// What the type's capability check is given beside the system's capabilities.
+    pub fn requirements(mut self, requirements: impl Into<Value>) -> ActorSpec {
+        self.requirements = requirements.into();
+        self
+    }
+
+    /// A name by which there is only one in the system: if it runs already, no other is created, and everything
+    /// else in this specification is ignored (guide section 4.6).
+    pub fn global_name(mut self, name: impl Into<Box<str>>) -> ActorSpec {
+        self.global_name = Some(name.into());
+        self
+    }
+
+    /// What the constructor is given.
+    pub fn start(mut self, argument: impl IntoMessage) -> ActorSpec {
+        self.start = Some(argument.into_message());
+        self
+    }
+
+    /// The loaded source in which the type is found (guide section 4.14).
+    pub fn source_hash(mut self, hash: impl Into<String>) -> ActorSpec {
+        self.source_hash = Some(hash.into());
+        self
+    }
+
+    /// The type's name.
+    pub fn type_name(&self) -> TypeName {
+        match &self.which {
+            Which::Type(kind) => kind.name(),
+            Which::Named(name) => TypeName::Owned(name.clone()),
+        }
+    }
+}
+
+impl From<&str> for ActorSpec {
+    fn from(name: &str) -> ActorSpec {
+        ActorSpec::named(name)
+    }
+}
+
+impl From<String> for ActorSpec {
+    fn from(name: String) -> ActorSpec {
+        ActorSpec::named(name)
+    }
+}

@@ -1,0 +1,574 @@
+//! A message of any type, and the envelope it travels in.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::OnceCell;
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::message::SYSTEM_PREFIX;
+use crate::{ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, TypeName};
+
+/// A message whose type the holder need not know.
+///
+/// In the process where it was made this is the original value; sending it moves it. When it came from another
+/// process it is a type name and bytes, which are decoded, once, when [`downcast_ref`](AnyMessage::downcast_ref)
+/// asks for the type of that name. An actor can therefore store and forward messages of types it does not know.
+///
+/// It can be put inside other messages.
+pub struct AnyMessage(Box<Parcel<dyn Carried>>);
+
+/// A message with room for the postal data, so that a message costs one allocation on its whole way.
+struct Parcel<C: ?Sized> {
+    head: Head,
+    content: C,
+}
+
+/// What the engines write on the outside of a message. Kept small: it is part of every message, and a message that fits
+/// the allocator's small sizes costs half as much as one that does not.
+#[derive(Clone, Copy)]
+struct Head {
+    to: ActorAddress,
+    from: ActorAddress,
+    /// The sender's number for the message, and above it the marks below.
+    number_and_marks: u64,
+}
+
+/// A message of the runtime itself. Kept here, like the next, so that the engines need not ask the content.
+const SYSTEM: u64 = 1 << 63;
+/// It came from another process.
+const ENCODED: u64 = 1 << 62;
+/// The runtime sent it.
+const BY_RUNTIME: u64 = 1 << 61;
+const MARKS: u64 = SYSTEM | ENCODED | BY_RUNTIME;
+
+impl Head {
+    const fn blank(marks: u64) -> Head {
+        Head { to: ActorAddress::NOBODY, from: ActorAddress::NOBODY, number_and_marks: marks }
+    }
+
+    #[inline]
+    fn has(&self, mark: u64) -> bool {
+        self.number_and_marks & mark != 0
+    }
+}
+
+/// A parcel's content, its type forgotten.
+///
+/// Implemented by `Option<M>`, and always there: only what is in an option can be taken out of something whose type is
+/// forgotten without unsafe code. The `None` that is left is dropped at once.
+trait Carried: Any + Send {
+    fn body(&self) -> &dyn ErasedMessage;
+}
+
+impl<M: ErasedMessage> Carried for Option<M> {
+    #[inline]
+    fn body(&self) -> &dyn ErasedMessage {
+        match self {
+            Some(message) => message,
+            None => &(),
+        }
+    }
+}
+
+impl AnyMessage {
+    /// Boxes a message.
+    #[inline]
+    pub fn new<M: Message>(message: M) -> AnyMessage {
+        AnyMessage(Box::new(Parcel {
+            head: Head::blank(if M::SYSTEM { SYSTEM } else { 0 }),
+            content: Some(message),
+        }))
+    }
+
+    /// A message as it came from elsewhere: the names of its type and of those it extends, and its bytes.
+    pub fn encoded(names: Vec<TypeName>, bytes: Vec<u8>) -> AnyMessage {
+        let decoded = names.iter().map(|_| OnceCell::new()).collect();
+        let system = names.first().is_some_and(|name| name.starts_with(SYSTEM_PREFIX));
+        let head = Head::blank(ENCODED | if system { SYSTEM } else { 0 });
+        let content = Some(EncodedMessage { names, bytes, decoded, place: 0 });
+        AnyMessage(Box::new(Parcel { head, content }))
+    }
+
+    /// The stable name of the message's type.
+    pub fn type_name(&self) -> TypeName {
+        self.body().name()
+    }
+
+    /// The stable name of the type, and of those it extends, nearest first.
+    pub fn type_names(&self) -> Vec<TypeName> {
+        self.body().names()
+    }
+
+    /// Whether this is a message of the runtime itself.
+    #[inline]
+    pub fn is_system(&self) -> bool {
+        self.0.head.has(SYSTEM)
+    }
+
+    /// Whether the message is of type `M` itself (not of a type that extends it).
+    #[inline]
+    pub fn is<M: Message>(&self) -> bool {
+        let content: &dyn Any = &self.0.content;
+        content.is::<Option<M>>()
+            || self.as_encoded().is_some_and(|encoded| encoded.is_named(0, &M::type_name()))
+    }
+
+    /// The message as an `M`, if that is its type and, for one that came encoded, its bytes decode.
+    #[inline]
+    pub fn downcast_ref<M: Message>(&self) -> Option<&M> {
+        self.level().get::<M>()?.ok()
+    }
+
+    /// The message as an `M`, taken out of its box.
+    ///
+    /// # Errors
+    ///
+    /// The message itself, unharmed, when it is of another type or does not decode.
+    pub fn downcast<M: Message>(mut self) -> Result<M, AnyMessage> {
+        let content: &mut dyn Any = &mut self.0.content;
+        if let Some(message) = content.downcast_mut::<Option<M>>() {
+            return message.take().ok_or(self);
+        }
+        match self.as_encoded() {
+            Some(encoded) if encoded.is_named(0, &M::type_name()) => {
+                crate::decode(&encoded.bytes, DecodeLimits::default()).map_err(|_| self)
+            }
+            _ => Err(self),
+        }
+    }
+
+    /// The message seen as its own type, from which one can climb to the types it extends.
+    #[inline]
+    pub fn level(&self) -> Level<'_> {
+        Level(At::Whole(self))
+    }
+
+    /// The bytes of a message that came from elsewhere; `None` for one that is a value of this process.
+    #[inline]
+    pub fn as_encoded(&self) -> Option<&EncodedMessage> {
+        if !self.0.head.has(ENCODED) {
+            return None;
+        }
+        let content: &dyn Any = &self.0.content;
+        content.downcast_ref::<Option<EncodedMessage>>()?.as_ref()
+    }
+
+    /// The message's bytes.
+    ///
+    /// # Errors
+    ///
+    /// What serde said when the value could not be serialised.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        self.body().encode()
+    }
+
+    /// A copy: by `Clone` where the type has it, through the encoding otherwise.
+    ///
+    /// # Errors
+    ///
+    /// A message that is not `Clone` and cannot be encoded cannot be copied.
+    pub fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
+        self.body().duplicate()
+    }
+
+    /// Puts the message into an envelope. Only engines deliver envelopes, and they write the sender themselves.
+    #[inline]
+    pub fn seal(mut self, to: &ActorAddress, from: &ActorAddress) -> Envelope {
+        let head = &mut self.0.head;
+        head.to = *to;
+        head.from = *from;
+        head.number_and_marks &= SYSTEM | ENCODED;
+        Envelope(self)
+    }
+
+    fn body(&self) -> &dyn ErasedMessage {
+        self.0.content.body()
+    }
+
+    /// The message as a value of this process.
+    #[inline]
+    fn local<M: Message>(&self) -> Option<&M> {
+        let content: &dyn Any = &self.0.content;
+        content.downcast_ref::<Option<M>>()?.as_ref()
+    }
+}
+
+impl fmt::Debug for AnyMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyMessage({})", self.type_name())
+    }
+}
+
+/// Sent inside another message, it is its type names and its bytes.
+impl Serialize for AnyMessage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = self.encode().map_err(serde::ser::Error::custom)?;
+        (self.type_names(), crate::Bytes(bytes)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyMessage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyMessage, D::Error> {
+        let (names, bytes) = <(Vec<TypeName>, crate::Bytes)>::deserialize(deserializer)?;
+        if names.is_empty() {
+            return Err(serde::de::Error::custom("a message without a type name"));
+        }
+        Ok(AnyMessage::encoded(names, bytes.0))
+    }
+}
+
+/// A message as it came from another process: names and bytes, decoded when somebody asks for a type they know.
+pub struct EncodedMessage {
+    names: Vec<TypeName>,
+    bytes: Vec<u8>,
+    /// See [`Envelope::place`].
+    place: u64,
+    /// What was asked for at each level and decoded, so that a retry and every `downcast_ref` see one value.
+    decoded: Vec<OnceCell<Result<Box<dyn Any + Send>, DecodeError>>>,
+}
+
+impl EncodedMessage {
+    /// The encoded value.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn is_named(&self, index: usize, name: &TypeName) -> bool {
+        self.names.get(index) == Some(name)
+    }
+
+    /// The value at a level, if it has the name of an `M`.
+    #[cold]
+    fn named_value<M: Message>(&self, index: usize) -> Option<Result<&M, &DecodeError>> {
+        if !self.is_named(index, &M::type_name()) {
+            return None;
+        }
+        let cell = self.decoded.get(index)?;
+        let decoded = cell.get_or_init(|| {
+            let limits = DecodeLimits::default();
+            // A type that is extended stands first in the one that extends it, so it is a prefix of the bytes.
+            let value: Result<M, DecodeError> = match index {
+                0 => crate::decode(&self.bytes, limits),
+                _ => crate::decode_prefix(&self.bytes, limits).map(|(value, _)| value),
+            };
+            value.map(|value| Box::new(value) as Box<dyn Any + Send>)
+        });
+        match decoded {
+            Ok(value) => value.downcast_ref::<M>().map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl ErasedMessage for EncodedMessage {
+    fn name(&self) -> TypeName {
+        self.names.first().cloned().unwrap_or(TypeName::Borrowed("nameless"))
+    }
+
+    fn names(&self) -> Vec<TypeName> {
+        self.names.clone()
+    }
+
+    fn is_system(&self) -> bool {
+        self.names.first().is_some_and(|name| name.starts_with(SYSTEM_PREFIX))
+    }
+
+    fn parent(&self) -> Option<&dyn ErasedMessage> {
+        None
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        Ok(self.bytes.clone())
+    }
+
+    fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
+        Ok(AnyMessage::encoded(self.names.clone(), self.bytes.clone()))
+    }
+}
+
+impl fmt::Debug for EncodedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncodedMessage({:?}, {} bytes)", self.names, self.bytes.len())
+    }
+}
+
+/// A message seen as one of the types it is: its own, or one that it extends (guide section 5.17).
+#[derive(Clone, Copy)]
+pub struct Level<'a>(At<'a>);
+
+#[derive(Clone, Copy)]
+enum At<'a> {
+    /// The message itself.
+    Whole(&'a AnyMessage),
+    /// The part of a value of this process that is the extended type.
+    Part(&'a dyn ErasedMessage),
+    /// A message that came encoded, seen this many steps up from its own type.
+    Encoded(&'a EncodedMessage, usize),
+}
+
+impl<'a> Level<'a> {
+    /// The message at this level as an `M`: `None` if it is something else, an error if it says it is an `M` but
+    /// its bytes are not.
+    #[inline]
+    pub fn get<M: Message>(&self) -> Option<Result<&'a M, &'a DecodeError>> {
+        match self.0 {
+            At::Whole(message) => match message.local::<M>() {
+                Some(message) => Some(Ok(message)),
+                None => message.as_encoded()?.named_value::<M>(0),
+            },
+            At::Part(message) => (message as &dyn Any).downcast_ref::<M>().map(Ok),
+            At::Encoded(message, index) => message.named_value::<M>(index),
+        }
+    }
+
+    /// One level up: the message as the type it extends.
+    #[inline]
+    pub fn parent(&self) -> Option<Level<'a>> {
+        let (encoded, index) = match self.0 {
+            At::Part(message) => return message.parent().map(|parent| Level(At::Part(parent))),
+            At::Whole(message) => match message.as_encoded() {
+                Some(encoded) => (encoded, 0),
+                None => return message.body().parent().map(|parent| Level(At::Part(parent))),
+            },
+            At::Encoded(encoded, index) => (encoded, index),
+        };
+        (index + 1 < encoded.names.len()).then(|| Level(At::Encoded(encoded, index + 1)))
+    }
+
+    /// The stable name of the type at this level.
+    pub fn name(&self) -> TypeName {
+        match self.0 {
+            At::Whole(message) => message.type_name(),
+            At::Part(message) => message.name(),
+            At::Encoded(message, index) => message.names[index].clone(),
+        }
+    }
+}
+
+/// What can be sent: a message, a `&str`, or an [`AnyMessage`] that is sent as what it is and not wrapped again.
+pub trait IntoMessage {
+    /// The boxed message.
+    fn into_message(self) -> AnyMessage;
+}
+
+impl<M: Message> IntoMessage for M {
+    #[inline]
+    fn into_message(self) -> AnyMessage {
+        AnyMessage::new(self)
+    }
+}
+
+impl IntoMessage for AnyMessage {
+    fn into_message(self) -> AnyMessage {
+        self
+    }
+}
+
+impl IntoMessage for &str {
+    fn into_message(self) -> AnyMessage {
+        AnyMessage::new(alloc::string::String::from(self))
+    }
+}
+
+/// A message on its way: who it is for and who sent it. Moves as one pointer.
+pub struct Envelope(AnyMessage);
+
+impl Envelope {
+    /// Whom the message is for.
+    #[inline]
+    pub fn to(&self) -> &ActorAddress {
+        &self.0.0.head.to
+    }
+
+    /// Who sent it.
+    #[inline]
+    pub fn from(&self) -> &ActorAddress {
+        &self.0.0.head.from
+    }
+
+    /// The sender's number for the message: unique for one sender, 0 before it has one.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.0.0.head.number_and_marks & !MARKS
+    }
+
+    /// Gives the message its number.
+    #[inline]
+    pub fn set_number(&mut self, number: u64) {
+        let head = &mut self.0.0.head;
+        head.number_and_marks = head.number_and_marks & MARKS | number & !MARKS;
+    }
+
+    /// The message's place in the order between its sender and its target, for those that came from another process.
+    pub fn place(&self) -> u64 {
+        self.0.as_encoded().map_or(0, |encoded| encoded.place)
+    }
+
+    /// Gives a message that came from another process its place.
+    pub fn set_place(&mut self, place: u64) {
+        let content: &mut dyn Any = &mut self.0.0.content;
+        if let Some(Some(encoded)) = content.downcast_mut::<Option<EncodedMessage>>() {
+            encoded.place = place;
+        }
+    }
+
+    /// Whether the runtime sent it, and not the actor or caller that it is from.
+    #[inline]
+    pub fn is_by_runtime(&self) -> bool {
+        self.0.0.head.has(BY_RUNTIME)
+    }
+
+    /// Marks the message as sent by the runtime.
+    #[must_use]
+    pub fn by_runtime(mut self) -> Envelope {
+        self.0.0.head.number_and_marks |= BY_RUNTIME;
+        self
+    }
+
+    /// The message itself.
+    #[inline]
+    pub fn message(&self) -> &AnyMessage {
+        &self.0
+    }
+
+    /// Takes the message out; the postal data goes.
+    pub fn into_message(mut self) -> AnyMessage {
+        let head = &mut self.0.0.head;
+        *head = Head::blank(head.number_and_marks & (SYSTEM | ENCODED));
+        self.0
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}: {}", self.from(), self.to(), self.message().type_name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::vec;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Base {
+        id: u32,
+    }
+
+    impl Message for Base {
+        fn type_name() -> TypeName {
+            "test::Base".into()
+        }
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Derived {
+        base: Base,
+        note: String,
+    }
+
+    impl Message for Derived {
+        fn type_name() -> TypeName {
+            "test::Derived".into()
+        }
+
+        fn parent(&self) -> Option<&dyn ErasedMessage> {
+            Some(&self.base)
+        }
+
+        fn ancestors(names: &mut Vec<TypeName>) {
+            names.push(Base::type_name());
+            Base::ancestors(names);
+        }
+    }
+
+    fn derived() -> Derived {
+        Derived { base: Base { id: 7 }, note: "n".into() }
+    }
+
+    /// The message after a journey between processes.
+    fn travelled(message: &AnyMessage) -> AnyMessage {
+        let bytes = crate::encode(message).expect("encodes");
+        crate::decode(&bytes, DecodeLimits::default()).expect("decodes")
+    }
+
+    #[test]
+    fn a_message_is_its_own_type_and_no_other() {
+        for message in [AnyMessage::new(derived()), travelled(&AnyMessage::new(derived()))] {
+            assert!(message.is::<Derived>() && !message.is::<Base>());
+            assert_eq!(message.downcast_ref::<Derived>(), Some(&derived()));
+            assert_eq!(message.downcast_ref::<Base>(), None);
+            assert_eq!(message.type_name(), "test::Derived");
+            let message = message.downcast::<Base>().expect_err("not a Base");
+            assert_eq!(message.downcast::<Derived>().ok(), Some(derived()));
+        }
+    }
+
+    #[test]
+    fn a_message_climbs_to_the_type_it_extends_even_after_a_journey() {
+        for message in [AnyMessage::new(derived()), travelled(&AnyMessage::new(derived()))] {
+            let up = message.level().parent().expect("extends Base");
+            assert_eq!(up.name(), "test::Base");
+            assert_eq!(up.get::<Base>(), Some(Ok(&Base { id: 7 })));
+            assert!(up.get::<Derived>().is_none());
+            assert!(up.parent().is_none());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_what_their_name_says_are_an_error_and_not_a_value() {
+        let message = AnyMessage::encoded(vec!["str".into()], vec![200, 1, 2]);
+        assert!(message.is::<String>());
+        assert!(matches!(message.level().get::<String>(), Some(Err(DecodeError::Malformed { .. }))));
+        assert_eq!(message.downcast_ref::<String>(), None);
+        assert!(message.downcast::<String>().is_err());
+    }
+
+    #[test]
+    fn asking_twice_gives_one_decoded_value() {
+        let message = travelled(&AnyMessage::new(String::from("once")));
+        let first = message.downcast_ref::<String>().expect("a string") as *const String;
+        assert_eq!(first, message.downcast_ref::<String>().expect("a string") as *const String);
+    }
+
+    #[test]
+    fn a_message_inside_a_message_inside_a_message_comes_back_whole() {
+        let inner = AnyMessage::new(derived());
+        let middle = AnyMessage::encoded(vec!["outer".into()], crate::encode(&inner).expect("encodes"));
+        let back = travelled(&middle);
+        let bytes = back.as_encoded().expect("travelled").bytes();
+        let inner: AnyMessage = crate::decode(bytes, DecodeLimits::default()).expect("decodes");
+        assert_eq!(inner.downcast_ref::<Derived>(), Some(&derived()));
+    }
+
+    #[test]
+    fn a_copy_equals_its_original() {
+        let by_clone = AnyMessage::new(String::from("cloned")).duplicate().expect("copies");
+        assert_eq!(by_clone.downcast_ref::<String>().map(String::as_str), Some("cloned"));
+        assert!(by_clone.as_encoded().is_none());
+        let by_encoding = AnyMessage::new(derived()).duplicate().expect("copies");
+        assert_eq!(by_encoding.downcast_ref::<Derived>(), Some(&derived()));
+    }
+
+    #[test]
+    fn a_message_without_a_name_is_refused() {
+        let bytes = crate::encode(&(Vec::<TypeName>::new(), crate::Bytes(vec![1]))).expect("encodes");
+        assert!(crate::decode::<AnyMessage>(&bytes, DecodeLimits::default()).is_err());
+    }
+
+    #[test]
+    fn an_envelope_says_who_and_forgets_it_when_opened() {
+        let key = crate::AddressKey::new([1; 16]);
+        let system = crate::SystemId::from_bits(5);
+        let (to, from) = (key.seal(system, 1, 1), key.seal(system, 2, 2));
+        let envelope = AnyMessage::new(1u8).seal(&to, &from);
+        assert_eq!((envelope.to(), envelope.from()), (&to, &from));
+        assert!(envelope.message().is::<u8>());
+        let again = envelope.into_message().seal(&ActorAddress::NOBODY, &to);
+        assert_eq!(again.from(), &to);
+    }
+}

@@ -1,0 +1,158 @@
+//! What a message is.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::AnyMessage;
+
+/// The stable name of a message type: what travels on the wire, and what people read in logs and errors.
+pub type TypeName = Cow<'static, str>;
+
+/// Names with this prefix belong to the messages of the runtime itself.
+pub(crate) const SYSTEM_PREFIX: &str = "thespian::";
+
+/// A type that actors can send to each other.
+///
+/// Any serde type can be one; derive it. The derive takes the crate and module path as the type's stable name, or
+/// the one that `#[message(name = "...")]` gives, which outlives moves and renames of the Rust type:
+///
+/// ```ignore
+/// #[derive(Serialize, Deserialize, Message)]
+/// #[message(name = "shop.order")]
+/// struct Order { #[message(extends)] base: Request, item: String, count: u32 }
+/// ```
+///
+/// Strings, integers, floats, `bool`, `()`, [`Bytes`](crate::Bytes), `Option`, `Vec`, `Box`, maps and tuples of
+/// messages, and [`ActorAddress`](crate::ActorAddress) are messages already.
+///
+/// # Extending
+///
+/// A message whose *first* field is marked `#[message(extends)]` is also a message of that field's type: an actor
+/// with no handler for `Order` handles it as a `Request` (guide section 5.17). The field comes first because that
+/// lets a receiver that has never heard of `Order` decode the `Request` at its front.
+///
+/// # Errors
+///
+/// A value that serde cannot serialise (a map with keys of a type that refuses, say) is a message that cannot be
+/// sent between processes: it comes back to its sender as a [`PoisonMessage`](crate::PoisonMessage) (decision D7).
+pub trait Message: Serialize + DeserializeOwned + Send + 'static {
+    /// Whether this is a message of the runtime itself (guide section 3). Only system messages say `true`.
+    const SYSTEM: bool = false;
+
+    /// The stable name of the type.
+    fn type_name() -> TypeName;
+
+    /// This message seen as the type it extends, if it extends one.
+    fn parent(&self) -> Option<&dyn ErasedMessage> {
+        None
+    }
+
+    /// Adds the names of the types that this one extends, nearest first.
+    fn ancestors(_names: &mut Vec<TypeName>) {}
+
+    /// A copy, for types that are `Clone`. The others are copied by encoding and decoding them.
+    fn try_clone(&self) -> Option<Self> {
+        None
+    }
+}
+
+/// The object-safe face of [`Message`], which every message has; not implemented by hand.
+pub trait ErasedMessage: Any + Send {
+    /// The stable name of the type.
+    fn name(&self) -> TypeName;
+
+    /// The stable name and the names of the types that this one extends, nearest first.
+    fn names(&self) -> Vec<TypeName>;
+
+    /// Whether this is a message of the runtime itself.
+    fn is_system(&self) -> bool;
+
+    /// This message seen as the type it extends.
+    fn parent(&self) -> Option<&dyn ErasedMessage>;
+
+    /// Encodes the message.
+    ///
+    /// # Errors
+    ///
+    /// What serde said when it could not.
+    fn encode(&self) -> Result<Vec<u8>, EncodeError>;
+
+    /// A copy of the message.
+    ///
+    /// # Errors
+    ///
+    /// A message that is not `Clone` is copied through its encoding, which can fail.
+    fn duplicate(&self) -> Result<AnyMessage, EncodeError>;
+}
+
+impl<M: Message> ErasedMessage for M {
+    fn name(&self) -> TypeName {
+        M::type_name()
+    }
+
+    fn names(&self) -> Vec<TypeName> {
+        let mut names = alloc::vec![M::type_name()];
+        M::ancestors(&mut names);
+        names
+    }
+
+    fn is_system(&self) -> bool {
+        M::SYSTEM
+    }
+
+    fn parent(&self) -> Option<&dyn ErasedMessage> {
+        Message::parent(self)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        encode(self).map_err(|mut error| {
+            error.type_name = M::type_name();
+            error
+        })
+    }
+
+    fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
+        match self.try_clone() {
+            Some(copy) => Ok(AnyMessage::new(copy)),
+            None => Ok(AnyMessage::encoded(self.names(), ErasedMessage::encode(self)?)),
+        }
+    }
+}
+
+/// Encodes a value the way messages are encoded.
+///
+/// # Errors
+///
+/// What serde said when the value could not be serialised.
+///
+/// ```
+/// let bytes = thespian_msgs::encode(&(1u8, "two")).unwrap();
+/// assert_eq!(thespian_msgs::decode::<(u8, String)>(&bytes, Default::default()), Ok((1, "two".into())));
+/// ```
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    postcard::to_allocvec(value)
+        .map_err(|error| EncodeError { type_name: TypeName::Borrowed("value"), cause: error.to_string() })
+}
+
+/// Why a message could not be encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeError {
+    /// The type of the message.
+    pub type_name: TypeName,
+    /// What serde or postcard said.
+    pub cause: String,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a message of type {} cannot be encoded: {}", self.type_name, self.cause)
+    }
+}
+
+impl core::error::Error for EncodeError {}
