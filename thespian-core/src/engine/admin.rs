@@ -674,7 +674,9 @@ impl Admin {
         if !envelope.is_by_runtime() {
             self.counters.dead_lettered += 1;
             if !is_on(Bug::LostDeadLetter) {
-                self.account(&envelope, Disposition::DeadLettered, out);
+                let unsure = Disposition::DeadLetteredUnsure;
+                let what = if maybe_handled { unsure } else { Disposition::DeadLettered };
+                self.account(&envelope, what, out);
             }
         }
         let text = format!(

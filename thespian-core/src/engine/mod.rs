@@ -205,6 +205,8 @@ pub enum Disposition {
     Poisoned,
     /// It became a dead letter.
     DeadLettered,
+    /// It became a dead letter, and may have been handled before: its target died, or did not answer, with it.
+    DeadLetteredUnsure,
     /// It was not accepted.
     Refused,
     /// Its sender was killed before it was acknowledged. It may have been handled, and accounted for, all the same.
