@@ -155,6 +155,11 @@ impl From<()> for Flow {
 }
 
 /// What a handler may return: `()`, a [`Flow`], a [`Handled`], or a `Result` of `()` with any error.
+#[diagnostic::on_unimplemented(
+    message = "a handler returns nothing, a `Flow`, a `Handled` or a `Result<(), E>`, not `{Self}`",
+    label = "this handler",
+    note = "to answer, send a message: `ctx.reply(...)`"
+)]
 pub trait IntoHandled {
     /// As what the runtime wants to know.
     fn into_handled(self) -> Handled;

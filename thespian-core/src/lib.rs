@@ -34,8 +34,6 @@ pub use thespian_derive::{Message, actor, require_capability};
 pub use thespian_msgs::*;
 pub use time::Time;
 
-/// What the macros' code names.
+/// What the macros' code names. No part of the API.
 #[doc(hidden)]
-pub mod __private {
-    pub use inventory;
-}
+pub mod __private;

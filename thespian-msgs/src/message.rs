@@ -41,6 +41,10 @@ pub(crate) const SYSTEM_PREFIX: &str = "thespian::";
 ///
 /// A value that serde cannot serialise (a map with keys of a type that refuses, say) is a message that cannot be
 /// sent between processes: it comes back to its sender as a [`PoisonMessage`](crate::PoisonMessage) (decision D7).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    note = "derive it: `#[derive(Serialize, Deserialize, Message)]`"
+)]
 pub trait Message: Serialize + DeserializeOwned + Send + 'static {
     /// Whether this is a message of the runtime itself (guide section 3). Only system messages say `true`.
     const SYSTEM: bool = false;
