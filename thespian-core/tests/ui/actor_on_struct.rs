@@ -1,0 +1,7 @@
+use thespian_core::*;
+
+#[actor]
+#[derive(Default)]
+struct Lamp;
+
+fn main() {}

@@ -1,0 +1,13 @@
+use thespian_core::*;
+
+#[derive(Default)]
+struct Lamp;
+
+#[actor]
+impl Lamp {
+    async fn switch(&mut self, on: &bool, ctx: &mut Context<'_>) {
+        let _ = (on, ctx);
+    }
+}
+
+fn main() {}

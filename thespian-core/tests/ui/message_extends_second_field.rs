@@ -1,0 +1,12 @@
+use thespian_core::*;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Message)]
+struct Order {
+    item: String,
+    #[message(extends)]
+    customer: u32,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use thespian_core::*;
+
+#[derive(Default)]
+struct Lamp;
+
+#[require_capability]
+#[actor]
+impl Lamp {}
+
+fn main() {}
