@@ -89,12 +89,16 @@ impl Limits {
             ("steps_per_call", self.steps_per_call),
             ("name_length", self.name_length as u64),
             ("message_size", self.message_size as u64),
+            ("failed_starts", self.failed_starts as u64),
+            ("delivery_limit", nanoseconds(self.delivery_limit)),
+            ("resend_after", nanoseconds(self.resend_after)),
+            ("pause_relief", nanoseconds(self.pause_relief)),
         ];
         for (name, value) in positive {
             if value == 0 {
                 return Err(Error::InvalidSetting {
                     setting: format!("Limits::{name}"),
-                    problem: "must be at least 1".into(),
+                    problem: "is zero, and must be more".into(),
                 });
             }
         }
@@ -109,4 +113,8 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

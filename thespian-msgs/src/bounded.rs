@@ -140,7 +140,7 @@ pub fn decode_prefix<T: DeserializeOwned>(
     match (decoder.overrun, result) {
         (Some(Overrun::Levels), _) => Err(DecodeError::TooDeep { limit: limits.depth }),
         (Some(Overrun::Items), _) => Err(DecodeError::TooManyItems { limit }),
-        (None, Err(Fault(cause))) => Err(DecodeError::Malformed { cause: cause.into_string() }),
+        (None, Err(Fault(error))) => Err(*error),
         (None, Ok(value)) => Ok((value, decoder.rest)),
     }
 }
@@ -210,13 +210,16 @@ impl<'de> Decoder<'de> {
     }
 }
 
-/// What types see of an error: its text. Small, because a result of it is part of every stack frame.
+/// An error on its way through the type. One pointer, because a result of it is part of every step and stack frame.
 #[derive(Debug)]
-struct Fault(Box<str>);
+struct Fault(Box<DecodeError>);
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match &*self.0 {
+            DecodeError::Malformed { cause } => f.write_str(cause),
+            other => other.fmt(f),
+        }
     }
 }
 
@@ -225,7 +228,7 @@ impl core::error::Error for Fault {}
 impl serde::de::Error for Fault {
     #[cold]
     fn custom<T: fmt::Display>(text: T) -> Fault {
-        Fault(text.to_string().into())
+        Fault(Box::new(DecodeError::Malformed { cause: text.to_string() }))
     }
 }
 

@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ActorAddress, Capabilities};
 
-/// How many messages ended in which way. Every message that a `send` or `tell` accepted ends in exactly one of
-/// `handled`, `poisoned` and `dead_lettered`, or still waits (decision D19).
+/// How many messages ended in which way. Every message that was given to a `send` or `tell` ends in exactly
+/// one of `handled`, `poisoned`, `dead_lettered` and `refused`, or still waits (decision D19).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// Messages that were accepted for sending.
+    /// Messages that were given to the runtime to send.
     pub sent: u64,
-    /// Messages that a handler handled.
+    /// Messages that a handler handled, or a caller outside took.
     pub handled: u64,
     /// Messages that came back to their sender as poison.
     pub poisoned: u64,

@@ -1,5 +1,6 @@
 //! The simulation as a base.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use thespian_core::driver::panics;
 use thespian_core::driver::world::{SystemConfig, World};
-use thespian_core::engine::Received;
 use thespian_core::{
-    ActorAddress, ActorSpec, AddressKey, AnyMessage, Answer, Base, Capabilities, Error, RunningSystem, Settings,
-    SystemId, Time, Timeout, Value,
+    ActorAddress, ActorSpec, AddressKey, Answer, AnyMessage, Base, Capabilities, Error, RunningSystem,
+    Settings, SystemId, Time, Timeout, Value,
 };
 
 use crate::ledger::{Account, Ledger, SimObserver, Violations};
@@ -153,12 +153,15 @@ impl Sim {
             if let Err(error) = state.run_until(next) {
                 return Err(Violations(vec![error.to_string()]));
             }
-            if self.ledger.lock().final_violations().is_empty() && state.is_over() {
+            if state.is_over() && self.ledger.lock().final_violations(&state.unread()).is_empty() {
                 break;
             }
         }
+        if let Err(error) = state.settle() {
+            return Err(Violations(vec![error.to_string()]));
+        }
         let ledger = self.ledger.lock();
-        let violations = ledger.final_violations();
+        let violations = ledger.final_violations(&state.unread());
         if violations.is_empty() { Ok(ledger.account) } else { Err(Violations(violations)) }
     }
 
@@ -238,6 +241,11 @@ impl State {
         self.settle()
     }
 
+    /// The messages that wait for their callers outside.
+    fn unread(&self) -> BTreeSet<(ActorAddress, u64)> {
+        self.world.unread().collect()
+    }
+
     /// Whether every system is down.
     fn is_over(&self) -> bool {
         self.systems.iter().all(|system| self.world.is_down(*system))
@@ -297,7 +305,7 @@ impl System {
         let until = timeout.duration().map_or(Time::FAR, |timeout| state.world.now() + timeout);
         loop {
             state.settle()?;
-            if let Some(Received::Message(envelope)) = state.world.receive(endpoint) {
+            if let Some(envelope) = state.world.receive(endpoint) {
                 return Ok(Answer::from_envelope(envelope));
             }
             if let Some(target) = target

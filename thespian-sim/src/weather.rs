@@ -55,14 +55,7 @@ pub(crate) struct Weather {
 
 impl Weather {
     pub(crate) fn new(faults: Faults, random: Random) -> Weather {
-        Weather {
-            faults,
-            random,
-            cuts: BTreeSet::new(),
-            system_cuts: BTreeSet::new(),
-            lost: 0,
-            repeated: 0,
-        }
+        Weather { faults, random, cuts: BTreeSet::new(), system_cuts: BTreeSet::new(), lost: 0, repeated: 0 }
     }
 
     fn delay(&mut self) -> Duration {

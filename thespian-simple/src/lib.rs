@@ -56,7 +56,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use thespian_core::driver::panics;
 use thespian_core::driver::world::{Clock, SystemConfig, World};
-use thespian_core::engine::{CallId, Received};
+use thespian_core::engine::CallId;
 use thespian_core::{
     ActorAddress, ActorSpec, AddressKey, Answer, AnyMessage, Base, Capabilities, DefaultBase, Error,
     RunningSystem, Settings, SystemId, Time, Timeout, Value,
@@ -218,7 +218,7 @@ impl System {
         endpoint: ActorAddress,
         target: Option<ActorAddress>,
     ) -> Result<Option<Answer>, Error> {
-        if let Some(Received::Message(envelope)) = state.world.receive(endpoint) {
+        if let Some(envelope) = state.world.receive(endpoint) {
             return Ok(Some(Answer::from_envelope(envelope)));
         }
         if let Some(target) = target

@@ -21,7 +21,7 @@ use crate::engine::link::Frame;
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
     Admin, AdminConfig, AdminInput, CallId, Credit, Disposition, Effect, Endpoint, EndpointInput, Host,
-    HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, Received, ToAdmin, ToHost, Undelivered,
+    HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
 };
 use crate::{
     Actions, ActorAddress, ActorSpec, ActorTypes, AddressKey, AnyMessage, Capabilities, Context, Counters,
@@ -281,9 +281,19 @@ impl World {
         let Some(at) = self.find(&endpoint) else { return };
         if let Node::Endpoint(node) = &mut self.systems[at.0].nodes[at.1] {
             node.endpoint.close(&mut self.outputs);
-            if let Node::Endpoint(node) = self.systems[at.0].release(at.1) {
-                self.systems[at.0].endpoints.push(node);
-            }
+            self.tidy_endpoint(at);
+        }
+    }
+
+    /// Lets an endpoint go that was closed, once everything its caller sent has been dealt with.
+    fn tidy_endpoint(&mut self, at: (usize, usize)) {
+        let system = &mut self.systems[at.0];
+        if !matches!(&system.nodes[at.1], Node::Endpoint(node) if node.endpoint.is_done()) {
+            return;
+        }
+        if let Node::Endpoint(node) = system.release(at.1) {
+            system.admin.endpoint_closed(*node.endpoint.counters());
+            system.endpoints.push(node);
         }
     }
 
@@ -320,9 +330,24 @@ impl World {
         sent
     }
 
-    /// The next thing that came for an endpoint.
-    pub fn receive(&mut self, endpoint: ActorAddress) -> Option<Received> {
-        self.endpoint_mut(&endpoint)?.receive()
+    /// The next message for an endpoint.
+    #[inline]
+    pub fn receive(&mut self, endpoint: ActorAddress) -> Option<Envelope> {
+        let at = self.find(&endpoint)?;
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Endpoint(node) => node.endpoint.receive(&mut self.outputs),
+            _ => None,
+        }
+    }
+
+    /// The messages that came for endpoints and wait for their callers, by sender and number.
+    pub fn unread(&self) -> impl Iterator<Item = (ActorAddress, u64)> {
+        let nodes = self.systems.iter().flat_map(|system| &system.nodes);
+        let endpoints = nodes.filter_map(|node| match node {
+            Node::Endpoint(node) => Some(node.endpoint.unread()),
+            _ => None,
+        });
+        endpoints.flatten()
     }
 
     /// Whether a message from the endpoint to this target has come back.
@@ -418,7 +443,9 @@ impl World {
     /// and the next call goes on with it.
     #[inline]
     pub fn run(&mut self) -> Result<(), Error> {
-        let limit = self.deliveries.saturating_add(self.systems[0].limits.steps_per_call);
+        // A world has one system, or its systems share their calls: the first one's limit serves.
+        let Some(first) = self.systems.first() else { return Ok(()) };
+        let limit = self.deliveries.saturating_add(first.limits.steps_per_call);
         loop {
             while let Some(output) = self.outputs.poll() {
                 if self.deliveries >= limit
@@ -945,6 +972,7 @@ impl World {
             Node::Actor(node) => node.host.handle(now, HostInput::Frame(from, *frame), &mut self.outputs),
             Node::Endpoint(node) => {
                 node.endpoint.handle(now, EndpointInput::Frame(from, *frame), &mut self.outputs);
+                self.tidy_endpoint(at);
             }
             Node::Reserved(reserved) => reserved.parked.push(Parked::Frame(from, frame)),
             Node::Free => {}
@@ -986,6 +1014,7 @@ impl World {
                     Node::Endpoint(node) => {
                         let input = EndpointInput::PeerGone { peer, reason, details };
                         node.endpoint.handle(now, input, &mut self.outputs);
+                        self.tidy_endpoint(at);
                     }
                     _ => {}
                 }
@@ -1046,6 +1075,7 @@ impl World {
             Node::Endpoint(node) => {
                 node.armed = Time::FAR;
                 node.endpoint.handle_timeout(now, &mut self.outputs);
+                self.tidy_endpoint(at);
             }
             _ => {}
         }

@@ -716,6 +716,11 @@ impl Admin {
         out.effect(Effect::Log(Log { level, actor, text }));
     }
 
+    /// Takes over the counters of an endpoint that is gone.
+    pub fn endpoint_closed(&mut self, counters: Counters) {
+        self.counters += counters;
+    }
+
     // -- getters -----------------------------------------------------------------------------------------------
 
     /// The admin's own address.

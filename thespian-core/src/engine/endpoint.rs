@@ -23,6 +23,7 @@ pub struct Endpoint {
     links: Option<Box<Links>>,
     counters: Counters,
     accounting: bool,
+    closed: bool,
 }
 
 /// What an endpoint is told.
@@ -44,15 +45,6 @@ pub enum EndpointInput {
     },
 }
 
-/// What came for a caller.
-#[derive(Debug)]
-pub enum Received {
-    /// A message.
-    Message(Envelope),
-    /// A message that the caller sent to this target could not be delivered.
-    Dead(ActorAddress),
-}
-
 impl Endpoint {
     /// An endpoint; `linked` and `accounting` as in [`HostConfig`](super::HostConfig).
     pub fn new(address: ActorAddress, limits: Arc<Limits>, linked: bool, accounting: bool) -> Endpoint {
@@ -64,6 +56,7 @@ impl Endpoint {
             dead: VecDeque::new(),
             counters: Counters::default(),
             accounting,
+            closed: false,
         }
     }
 
@@ -118,7 +111,6 @@ impl Endpoint {
             return Ok(());
         };
         let Err((envelope, refusal)) = links.send(now, envelope, out) else { return Ok(()) };
-        self.counters.sent -= 1;
         self.counters.refused += 1;
         self.account(&envelope, Disposition::Refused, out);
         Err(match refusal {
@@ -131,13 +123,17 @@ impl Endpoint {
         })
     }
 
-    /// The next thing that came for the caller. A message goes before news of a dead target.
+    /// The next message for the caller, who has it then: it counts as handled.
     #[inline]
-    pub fn receive(&mut self) -> Option<Received> {
-        match self.inbox.pop_front() {
-            Some(envelope) => Some(Received::Message(envelope)),
-            None => None,
-        }
+    pub fn receive(&mut self, out: &mut Outputs) -> Option<Envelope> {
+        let envelope = self.inbox.pop_front()?;
+        self.taken(&envelope, out);
+        Some(envelope)
+    }
+
+    /// The messages that wait for the caller, by their senders and numbers.
+    pub fn unread(&self) -> impl Iterator<Item = (ActorAddress, u64)> {
+        self.inbox.iter().map(|envelope| (*envelope.from(), envelope.number()))
     }
 
     /// Whether a message to this target has come back since this was last asked; forgets it.
@@ -158,9 +154,14 @@ impl Endpoint {
         !self.inbox.is_empty()
     }
 
-    /// The caller goes away: what waits for it becomes dead letters, and what it sent and nobody has dealt with is
-    /// left to its fate.
+    /// The caller goes away: what waits for it becomes dead letters. The engine can go when it [is
+    /// done](Endpoint::is_done).
     pub fn close(&mut self, out: &mut Outputs) {
+        self.closed = true;
+        if let Some(links) = &mut self.links {
+            links.close(Lane::User, DeadReason::Dead, out);
+            links.close(Lane::Urgent, DeadReason::Dead, out);
+        }
         for envelope in self.inbox.drain(..) {
             let undelivered = Undelivered::new(envelope, DeadReason::Dead);
             out.effect(Effect::ToAdmin {
@@ -181,9 +182,9 @@ impl Endpoint {
         &self.address
     }
 
-    /// Whether everything the caller sent has been dealt with.
-    pub fn is_idle(&self) -> bool {
-        self.links.as_ref().is_none_or(|links| links.is_idle())
+    /// Whether the caller has gone away and everything it sent has been dealt with.
+    pub fn is_done(&self) -> bool {
+        self.closed && self.links.as_ref().is_none_or(|links| links.is_idle())
     }
 
     /// Takes what came, if it is something an outside caller sees (guide section 7, decision D26).
@@ -206,12 +207,17 @@ impl Endpoint {
             });
             return;
         }
+        match filtered {
+            true => self.taken(&envelope, out),
+            false => self.inbox.push_back(envelope),
+        }
+    }
+
+    #[inline]
+    fn taken(&mut self, envelope: &Envelope, out: &mut Outputs) {
         if !envelope.is_by_runtime() {
             self.counters.handled += 1;
-            self.account(&envelope, Disposition::Handled, out);
-        }
-        if !filtered {
-            self.inbox.push_back(envelope);
+            self.account(envelope, Disposition::Handled, out);
         }
     }
 

@@ -11,7 +11,7 @@ use core::mem;
 use super::link::{Frame, Lane, Links, Progress, Refusal};
 use super::planted::{Bug, is_on};
 use super::{Disposition, Effect, Log, Output, Outputs, ToAdmin, ToHost, Undelivered};
-use crate::context::{Action, Wakeup};
+use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
     ChildActorExited, Counters, DeadReason, Envelope, ExitCause, Failure, Flow, Limits, PoisonMessage,
@@ -511,7 +511,7 @@ impl Host {
         for action in actions.list.drain(..) {
             match action {
                 Action::Send(envelope) => self.send(now, envelope, out),
-                other => self.release_other(now, other, out),
+                other => self.release_other(other, out),
             }
         }
         if self.outgoing >= self.limits.outgoing_high && !self.paused {
@@ -558,7 +558,6 @@ impl Host {
             ),
         };
         if !envelope.is_by_runtime() {
-            self.counters.sent -= 1;
             self.counters.refused += 1;
             self.outgoing = self.outgoing.saturating_sub(1);
             self.account(&envelope, Disposition::Refused, out);
@@ -566,21 +565,10 @@ impl Host {
         self.poison_self(now, envelope, details, out);
     }
 
-    fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
+    fn release_other(&mut self, action: Action, out: &mut Outputs) {
         match action {
             Action::Send(_) => {}
-            Action::Create(create) => {
-                let child = create.address;
-                let is_child = create.spec.global_name.is_none();
-                out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Create(create) });
-                if is_child {
-                    self.children.insert(child);
-                    // A child of an exiting actor goes the way of its siblings.
-                    if self.phase == Phase::Exiting {
-                        self.part_from(now, Vec::from([child]), out);
-                    }
-                }
-            }
+            Action::Create(create) => self.create(create, out),
             Action::Wakeup(wakeup) => {
                 if self.phase == Phase::Running {
                     let wakeups = self.wakeups.get_or_insert_default();
@@ -591,6 +579,21 @@ impl Host {
             Action::Request(request) => {
                 out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Request(request) });
             }
+        }
+    }
+
+    fn create(&mut self, create: Box<Create>, out: &mut Outputs) {
+        let child = create.address;
+        if create.spec.global_name.is_some() {
+            out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Create(create) });
+        } else if self.phase == Phase::Exiting {
+            // An actor that replaces every child it loses would otherwise never come to its end.
+            let text = format!("{} creates nothing while it exits: {child} will not be", self.kind.name());
+            out.effect(Effect::Log(Log { level: log::Level::Warn, actor: self.address, text }));
+            out.effect(Effect::Discard(child));
+        } else {
+            out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Create(create) });
+            self.children.insert(child);
         }
     }
 

@@ -41,7 +41,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use admin::{Admin, AdminConfig, AdminInput, CallId, Launch, LaunchError};
-pub use endpoint::{Endpoint, EndpointInput, Received};
+pub use endpoint::{Endpoint, EndpointInput};
 pub use host::{Host, HostConfig, HostInput, Reason};
 
 pub use crate::context::{Create, Request};
