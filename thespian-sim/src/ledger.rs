@@ -248,7 +248,7 @@ impl Observer for SimObserver {
                     Frame::Data { lane, sequence, names, .. } => {
                         format!("{lane:?} {sequence} {}", names.first().map_or("nameless", AsRef::as_ref))
                     }
-                    Frame::Ack { lane, handled } => format!("{lane:?} ack {handled}"),
+                    Frame::Ack { lane, handled, .. } => format!("{lane:?} ack {handled}"),
                     Frame::Closed { lane, handled, .. } => format!("{lane:?} closed at {handled}"),
                 };
                 let fate = match copies {
@@ -262,7 +262,10 @@ impl Observer for SimObserver {
                 ledger.account(from, number, what);
                 ledger.write(now, format_args!("account message {number} of {from}: {what:?}"));
             }
-            Note::Log(log) => ledger.write(now, format_args!("{}: {}", log.level, log.text)),
+            Note::Log(log) => {
+                let first = log.text.lines().next().unwrap_or_default();
+                ledger.write(now, format_args!("{}: {first}", log.level));
+            }
         }
     }
 }

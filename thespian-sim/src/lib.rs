@@ -70,8 +70,10 @@
 //!
 //! # Exploring
 //!
-//! [`explore`] runs random actors under random faults, seed after seed, and checks what every system promises. It is how
-//! the engines of this project are tested; `cargo xtask explore` calls it.
+//! The example program `explore` runs random actors under random faults, seed after seed, and checks what every system
+//! promises. It is how the engines of this project are tested (`cargo xtask explore`), and a pattern for exploring one's
+//! own actors: draw what happens from a [`Random`] of the seed, and print the seed and [`Sim::trace`] when something is
+//! wrong.
 //!
 //! # Dependencies
 //!
@@ -79,7 +81,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod explore;
 mod ledger;
 mod random;
 mod sim;

@@ -740,15 +740,13 @@ impl World {
     fn abandon(&mut self, system: usize, actions: &mut Actions) {
         for action in &actions.list {
             let Action::Create(create) = action else { continue };
-            match &create.spec.global_name {
-                Some(name) => {
-                    let system = &mut self.systems[system];
-                    system.admin.abandon_claim(name, &create.address);
-                    if system.admin.find_name(name) != Some(create.address) {
-                        system.unreserve(&create.address);
-                    }
-                }
-                None => self.systems[system].unreserve(&create.address),
+            let system = &mut self.systems[system];
+            let free = match &create.spec.global_name {
+                Some(name) => system.admin.abandon_claim(name, &create.address),
+                None => true,
+            };
+            if free {
+                system.unreserve(&create.address);
             }
         }
         actions.clear();
@@ -869,7 +867,9 @@ impl World {
         if !matches!(self.systems[at.0].nodes[at.1], Node::Actor(_)) {
             return;
         }
-        let Node::Actor(node) = self.systems[at.0].release(at.1) else { return };
+        // The slot is free when the admin has been told.
+        let node = mem::replace(&mut self.systems[at.0].nodes[at.1], Node::Free);
+        let Node::Actor(node) = node else { return };
         let ActorNode { mut host, actor, .. } = *node;
         // The actor's own drop is its code too.
         if let Err(failure) = panics::catch(|| drop(actor)) {
@@ -918,8 +918,20 @@ impl World {
             self.schedule_at(arrives, Event::Admin { system, input: Box::new(input) });
         } else {
             let at = self.system_index(system);
-            self.systems[at].admin.handle(self.now, input, &mut self.outputs);
+            self.admin_told(at, input);
         }
+    }
+
+    fn admin_told(&mut self, at: usize, input: AdminInput) {
+        let freed = match &input {
+            AdminInput::Exited { address, .. } => Some(address.slot() as usize),
+            _ => None,
+        };
+        let system = &mut self.systems[at];
+        system.admin.handle(self.now, input, &mut self.outputs);
+        // Only now: the admin keeps its records by slot, and the next actor there may be told of sooner than this one's
+        // end.
+        system.free.extend(freed);
     }
 
     fn tell_host(&mut self, to: ActorAddress, message: ToHost) {
@@ -993,7 +1005,7 @@ impl World {
             Event::Frame { from, to, frame } => self.frame_arrived(from, to, frame),
             Event::Admin { system, input } => {
                 let at = self.system_index(system);
-                self.systems[at].admin.handle(now, *input, &mut self.outputs);
+                self.admin_told(at, *input);
                 self.arm((at, 0));
             }
             Event::Host { to, message } => self.host_told(to, message),

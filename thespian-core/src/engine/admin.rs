@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::link::{Frame, Lane, Links, Progress};
 use super::planted::{Bug, is_on};
@@ -112,6 +113,8 @@ pub struct Admin {
     records: Vec<Option<Record>>,
     actor_count: u64,
     names: BTreeMap<Box<str>, Name>,
+    /// Named actors that are gone already, and how many creators were given the address and have yet to ask for it.
+    departed: BTreeMap<ActorAddress, u32>,
     dead_letter_handler: Option<ActorAddress>,
     /// Actors that never started, and why, for messages that are still under way to them.
     failed_starts: BTreeMap<ActorAddress, String>,
@@ -155,6 +158,8 @@ struct Rare {
     call: Option<CallId>,
     /// It was killed before it ran.
     doomed: bool,
+    /// The capabilities changed while it was being launched, perhaps after its check.
+    recheck: bool,
 }
 
 /// A global name.
@@ -163,8 +168,6 @@ struct Name {
     /// Creators who were given the address and whose request has not come yet.
     claims: u32,
     created: bool,
-    /// The actor is gone already, and the entry only waits for the requests of those who were given its address.
-    gone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -190,6 +193,7 @@ impl Admin {
             records: Vec::new(),
             actor_count: 0,
             names: BTreeMap::new(),
+            departed: BTreeMap::new(),
             dead_letter_handler: None,
             failed_starts: BTreeMap::new(),
             failed_order: VecDeque::new(),
@@ -265,6 +269,11 @@ impl Admin {
 
     fn progress(&mut self, now: Time, progress: Progress, out: &mut Outputs) {
         for undelivered in progress.undelivered {
+            if undelivered.reason == DeadReason::Expired
+                && undelivered.envelope.message().is::<ActorExitRequest>()
+            {
+                self.kill(undelivered.envelope.to(), out);
+            }
             self.dead_letter(now, undelivered, out);
         }
     }
@@ -288,6 +297,12 @@ impl Admin {
                     if let Some(record) = self.record_mut(&child) {
                         record.parent = Parent::SYSTEM;
                     }
+                }
+            }
+            ToAdmin::KillChild(child) => {
+                let parent = Parent::of(&from);
+                if self.record(&child).is_some_and(|record| record.parent == parent) {
+                    self.kill(&child, out);
                 }
             }
             ToAdmin::KnowsOfFailedStart(child) => {
@@ -341,16 +356,10 @@ impl Admin {
         let Create { address, spec } = create;
         let name = spec.global_name.clone();
         if let Some(name) = &name
-            && let Some(known) = self.names.get_mut(name)
-            && (known.created || known.gone || known.address != address)
-            && !is_on(Bug::TwoForOneName)
+            && let Some(holder) = self.redeem_claim(name, &address)
         {
-            known.claims = known.claims.saturating_sub(1);
             if let Some(call) = call {
-                out.effect(Effect::Answer { call, result: Ok(known.address) });
-            }
-            if known.gone && known.claims == 0 {
-                self.names.remove(name);
+                out.effect(Effect::Answer { call, result: Ok(holder) });
             }
             return;
         }
@@ -406,14 +415,12 @@ impl Admin {
         out: &mut Outputs,
     ) {
         if let Some(name) = &spec.global_name {
-            let known = Name { address, claims: 0, created: true, gone: false };
-            let known = self.names.entry(name.clone()).or_insert(known);
-            known.created = true;
-            known.claims = known.claims.saturating_sub(1);
+            let known = Name { address, claims: 0, created: true };
+            self.names.entry(name.clone()).or_insert(known).created = true;
         }
         let start = spec.start.unwrap_or_else(|| AnyMessage::new(()));
         let requirements = spec.requirements.clone();
-        let rare = Rare { requirements: spec.requirements, name: spec.global_name, call, doomed: false };
+        let rare = Rare { requirements: spec.requirements, name: spec.global_name, call, ..Rare::default() };
         let parent = Parent::of(&parent);
         let record = Record { address, kind, parent, rare: rare.boxed(), running: false };
         let slot = address.slot() as usize;
@@ -429,10 +436,10 @@ impl Admin {
         let shutting_down = self.state != State::Running;
         let Some(record) = self.record_mut(&address) else { return };
         record.running = true;
-        let mut doomed = false;
-        let mut call = None;
+        let (mut doomed, mut recheck, mut call) = (false, false, None);
         if let Some(rare) = &mut record.rare {
             doomed = rare.doomed;
+            recheck = mem::take(&mut rare.recheck);
             call = rare.call.take();
             if rare.is_empty() {
                 record.rare = None;
@@ -445,6 +452,8 @@ impl Admin {
             out.effect(Effect::Kill(address));
         } else if shutting_down {
             self.ask_to_exit(now, address, out);
+        } else if recheck {
+            out.effect(Effect::Recheck(address));
         }
     }
 
@@ -538,15 +547,18 @@ impl Admin {
         self.finish_shutdown(out);
     }
 
+    /// Ends an actor without asking it: now, or as soon as it runs.
+    fn kill(&mut self, address: &ActorAddress, out: &mut Outputs) {
+        if let Some(record) = self.record_mut(address) {
+            record.kill(out);
+        }
+    }
+
     /// An actor that died without handling an exit request could not take its children along.
     fn kill_children(&mut self, parent: ActorAddress, out: &mut Outputs) {
         let parent = Parent::of(&parent);
         for record in self.records.iter_mut().flatten().filter(|record| record.parent == parent) {
-            if record.running {
-                out.effect(Effect::Kill(record.address));
-            } else {
-                record.rare.get_or_insert_default().doomed = true;
-            }
+            record.kill(out);
         }
     }
 
@@ -582,25 +594,51 @@ impl Admin {
         if !self.is_usable_name(name) || is_on(Bug::TwoForOneName) {
             return proposed;
         }
-        let fresh = || Name { address: proposed, claims: 0, created: false, gone: false };
+        let fresh = || Name { address: proposed, claims: 0, created: false };
         let known = self.names.entry(name.into()).or_insert_with(fresh);
-        if known.gone {
-            *known = fresh();
-        }
         known.claims += 1;
         known.address
     }
 
-    /// A creator's attempt failed, so its create will not come.
-    pub fn abandon_claim(&mut self, name: &str, address: &ActorAddress) {
-        if let Some(known) = self.names.get_mut(name)
-            && known.address == *address
-        {
-            known.claims = known.claims.saturating_sub(1);
-            if known.claims == 0 && !known.created {
-                self.names.remove(name);
-            }
+    /// A creator asks for the address that it was given. `None` if it is to be created now.
+    fn redeem_claim(&mut self, name: &str, address: &ActorAddress) -> Option<ActorAddress> {
+        if is_on(Bug::TwoForOneName) {
+            return None;
         }
+        if self.redeem_departed(address) {
+            return Some(*address);
+        }
+        let known = self.names.get_mut(name)?;
+        if known.address == *address {
+            known.claims = known.claims.saturating_sub(1);
+        }
+        (known.created || known.address != *address).then_some(known.address)
+    }
+
+    /// Whether the address is that of a named actor that is gone; counts one of its creators off.
+    fn redeem_departed(&mut self, address: &ActorAddress) -> bool {
+        let Some(claims) = self.departed.get_mut(address) else { return false };
+        *claims -= 1;
+        if *claims == 0 {
+            self.departed.remove(address);
+        }
+        true
+    }
+
+    /// A creator's attempt failed, so its create will not come. Says whether nobody else counts on the address.
+    pub fn abandon_claim(&mut self, name: &str, address: &ActorAddress) -> bool {
+        if self.redeem_departed(address) {
+            return false;
+        }
+        let Some(known) = self.names.get_mut(name).filter(|known| known.address == *address) else {
+            return true;
+        };
+        known.claims = known.claims.saturating_sub(1);
+        let free = known.claims == 0 && !known.created;
+        if free {
+            self.names.remove(name);
+        }
+        free
     }
 
     /// The running actor of that name.
@@ -609,16 +647,14 @@ impl Admin {
     }
 
     fn free_name(&mut self, name: &str, address: &ActorAddress) {
-        let Some(known) = self.names.get_mut(name).filter(|known| known.address == *address) else { return };
-        if is_on(Bug::NameNotFreed) {
+        if is_on(Bug::NameNotFreed) || self.names.get(name).is_none_or(|known| known.address != *address) {
             return;
         }
-        if known.claims == 0 {
-            self.names.remove(name);
-        } else {
-            // Its address must not be used for a second actor when those requests come.
-            known.created = false;
-            known.gone = true;
+        // Its address must not be used for a second actor when those who still claim it ask for it.
+        if let Some(known) = self.names.remove(name)
+            && known.claims > 0
+        {
+            self.departed.insert(*address, known.claims);
         }
     }
 
@@ -641,8 +677,11 @@ impl Admin {
             return Err(refuse("is read-only: the system sets it itself"));
         }
         if self.capabilities.set(name, value) {
-            for record in self.running() {
-                out.effect(Effect::Recheck(record.address));
+            for record in self.records.iter_mut().flatten() {
+                match record.running {
+                    true => out.effect(Effect::Recheck(record.address)),
+                    false => record.rare.get_or_insert_default().recheck = true,
+                }
             }
         }
         Ok(())
@@ -822,9 +861,22 @@ impl Admin {
     }
 }
 
+impl Record {
+    fn kill(&mut self, out: &mut Outputs) {
+        match self.running {
+            true => out.effect(Effect::Kill(self.address)),
+            false => self.rare.get_or_insert_default().doomed = true,
+        }
+    }
+}
+
 impl Rare {
     fn is_empty(&self) -> bool {
-        self.requirements.is_null() && self.name.is_none() && self.call.is_none() && !self.doomed
+        self.requirements.is_null()
+            && self.name.is_none()
+            && self.call.is_none()
+            && !self.doomed
+            && !self.recheck
     }
 
     /// In a box, if there is anything to keep.

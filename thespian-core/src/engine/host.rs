@@ -438,6 +438,14 @@ impl Host {
     fn undelivered(&mut self, now: Time, undelivered: Undelivered, out: &mut Outputs) {
         let envelope = &undelivered.envelope;
         let runtime = envelope.is_by_runtime();
+        if runtime
+            && undelivered.reason == DeadReason::Expired
+            && envelope.message().is::<ActorExitRequest>()
+            && self.children.contains(envelope.to())
+        {
+            let message = ToAdmin::KillChild(*envelope.to());
+            out.effect(Effect::ToAdmin { from: self.address, message });
+        }
         if undelivered.reason == DeadReason::NeverStarted && !runtime {
             let Undelivered { envelope, details, .. } = undelivered;
             self.account(&envelope, Disposition::Poisoned, out);

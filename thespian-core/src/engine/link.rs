@@ -26,7 +26,9 @@ pub enum Frame {
     Data {
         /// Which lane.
         lane: Lane,
-        /// The message's place in the lane.
+        /// Which of the sender's links to this target: it counts them, and forgets those it does not use.
+        link: u64,
+        /// The message's place in the link.
         sequence: u64,
         /// The lowest place that the sender still keeps; those below will not come again.
         base: u64,
@@ -39,10 +41,12 @@ pub enum Frame {
         /// The encoded message.
         bytes: Arc<[u8]>,
     },
-    /// All messages of a lane below this place have been dealt with.
+    /// All messages of a link below this place have been dealt with.
     Ack {
         /// Which lane.
         lane: Lane,
+        /// Which link.
+        link: u64,
         /// The first place that has not.
         handled: u64,
     },
@@ -50,6 +54,8 @@ pub enum Frame {
     Closed {
         /// Which lane.
         lane: Lane,
+        /// Which link.
+        link: u64,
         /// The first place that has not been dealt with.
         handled: u64,
         /// Why.
@@ -93,10 +99,19 @@ pub struct Links {
     incoming: BTreeMap<(ActorAddress, Lane), Incoming>,
     /// Whether the lane takes no more, and why.
     closed: BTreeMap<Lane, DeadReason>,
+    /// Links that were ever opened to a target.
+    opened: u64,
+    /// Messages that were ever taken from a sender.
+    taken: u64,
+    /// Incoming links on which something has been dealt with since the last acknowledgement.
+    progressed: Vec<(ActorAddress, Lane)>,
+    /// How many links there are when those that are not used are looked for next.
+    sweep_at: usize,
 }
 
 /// Messages to one target in one lane.
 struct Outgoing {
+    link: u64,
     next: u64,
     flight: VecDeque<Flight>,
     queue: VecDeque<Kept>,
@@ -121,20 +136,48 @@ struct Flight {
 
 /// Messages from one sender in one lane.
 struct Incoming {
+    link: u64,
     /// The next place to take.
     expected: u64,
-    /// Places that were taken and not dealt with yet, in order.
-    pending: VecDeque<u64>,
+    /// What was taken and not dealt with yet, in order.
+    pending: VecDeque<Taken>,
     /// What was last acknowledged.
     acknowledged: u64,
     early: BTreeMap<u64, Envelope>,
     last_used: Time,
 }
 
+/// A message that its actor has and has not dealt with.
+struct Taken {
+    /// The number that the envelope has as its place: it stays its own when the sender opens another link.
+    number: u64,
+    sequence: u64,
+}
+
+/// Where a frame belongs.
+struct Place {
+    link: u64,
+    sequence: u64,
+    base: u64,
+}
+
+/// Fewer links than this are not worth looking for unused ones.
+const SWEEP: usize = 64;
+
 impl Links {
     /// No links yet.
     pub fn new(me: ActorAddress, limits: Arc<Limits>) -> Links {
-        Links { me, limits, outgoing: BTreeMap::new(), incoming: BTreeMap::new(), closed: BTreeMap::new() }
+        Links {
+            me,
+            limits,
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            opened: 0,
+            taken: 0,
+            progressed: Vec::new(),
+            sweep_at: SWEEP,
+        }
     }
 
     /// Takes a message for its target.
@@ -155,6 +198,7 @@ impl Links {
             Ok(bytes) => bytes,
             Err(error) => return Err((envelope, Refusal::NotEncodable(error))),
         };
+        self.sweep(now);
         let key = (*envelope.to(), Lane::of(envelope.message()));
         let kept = Kept {
             names: envelope.message().type_names(),
@@ -162,7 +206,11 @@ impl Links {
             expires: now + self.limits.delivery_limit,
             envelope,
         };
-        let link = self.outgoing.entry(key).or_insert_with(|| Outgoing::new(now));
+        let opened = &mut self.opened;
+        let link = self.outgoing.entry(key).or_insert_with(|| {
+            *opened += 1;
+            Outgoing::new(*opened, now)
+        });
         link.last_used = now;
         link.queue.push_back(kept);
         link.fill(now, self.me, key, &self.limits, out);
@@ -180,16 +228,21 @@ impl Links {
         out: &mut Outputs,
     ) -> Progress {
         match frame {
-            Frame::Data { lane, sequence, base, number, by_runtime, names, bytes } => {
+            Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
                 let mut envelope = AnyMessage::encoded(names, bytes.to_vec()).seal(&self.me, &from);
                 envelope.set_number(number);
-                envelope.set_place(sequence);
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
-                self.take(now, (from, lane), sequence, base, envelope, arrived, out);
+                self.take(now, (from, lane), Place { link, sequence, base }, envelope, arrived, out);
                 Progress::default()
             }
-            Frame::Ack { lane, handled } => self.acknowledge(now, (from, lane), handled, out),
-            Frame::Closed { lane, handled, reason } => {
+            // Word about an earlier link says nothing about this one.
+            Frame::Ack { lane, link, .. } | Frame::Closed { lane, link, .. }
+                if self.outgoing.get(&(from, lane)).is_none_or(|known| known.link != link) =>
+            {
+                Progress::default()
+            }
+            Frame::Ack { lane, handled, .. } => self.acknowledge(now, (from, lane), handled, out),
+            Frame::Closed { lane, handled, reason, .. } => {
                 let mut progress = self.acknowledge(now, (from, lane), handled, out);
                 // What the target closed on it has certainly not handled.
                 self.give_up(from, Some(lane), reason, "", false, &mut progress);
@@ -198,41 +251,47 @@ impl Links {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of one frame")]
     fn take(
         &mut self,
         now: Time,
         key: (ActorAddress, Lane),
-        sequence: u64,
-        base: u64,
+        place: Place,
         envelope: Envelope,
         arrived: &mut Vec<Envelope>,
         out: &mut Outputs,
     ) {
-        let window = u64::from(self.limits.window);
-        let link = self.incoming.entry(key).or_insert_with(|| Incoming::new(base, now));
+        self.sweep(now);
+        let Place { link: number, sequence, base } = place;
+        let fresh = || Incoming::new(number, base, now);
+        let link = self.incoming.entry(key).or_insert_with(fresh);
+        if number < link.link {
+            return;
+        }
+        if number > link.link {
+            // The sender has forgotten the earlier link, so nothing of that is waited for any more.
+            *link = fresh();
+        }
         link.last_used = now;
         if let Some(reason) = self.closed.get(&key.1) {
-            let frame = Frame::Closed { lane: key.1, handled: link.handled(), reason: *reason };
+            let frame = Frame::Closed { lane: key.1, link: number, handled: link.handled(), reason: *reason };
             out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
             return;
         }
         if base > link.expected {
             // The sender gave up on what is missing; what came early of it is not waited for any longer.
-            link.skip_to(base, arrived);
+            link.skip_to(base, &mut self.taken, arrived);
         }
         if sequence < link.expected && !is_on(Bug::NoDeduplication) {
             // A repetition: its acknowledgement was lost, or is still to come.
             link.acknowledge(self.me, key, true, out);
-        } else if sequence < link.expected + window {
+        } else if sequence < link.expected.saturating_add(u64::from(self.limits.window)) {
             if is_on(Bug::OutOfOrder) || sequence < link.expected {
                 link.expected = link.expected.max(sequence + 1);
-                link.pending.push_back(sequence);
-                arrived.push(envelope);
+                link.hand_over(sequence, envelope, &mut self.taken, arrived);
                 return;
             }
             link.early.insert(sequence, envelope);
-            link.skip_to(link.expected, arrived);
+            link.skip_to(link.expected, &mut self.taken, arrived);
             if is_on(Bug::AckBeforeHandling) {
                 link.pending.clear();
                 link.acknowledge(self.me, key, false, out);
@@ -240,21 +299,38 @@ impl Links {
         }
     }
 
-    /// The message in this place has been handled, poisoned or otherwise dealt with.
+    /// The message with this place has been handled, poisoned or otherwise dealt with.
     pub fn handled(&mut self, from: ActorAddress, lane: Lane, place: u64) {
         if let Some(link) = self.incoming.get_mut(&(from, lane))
             // Nearly always the first: only a question for the status overtakes.
-            && let Some(at) = link.pending.iter().position(|pending| *pending == place)
+            && let Some(at) = link.pending.iter().position(|taken| taken.number == place)
         {
             link.pending.remove(at);
+            if at == 0 && self.progressed.last() != Some(&(from, lane)) {
+                self.progressed.push((from, lane));
+            }
         }
     }
 
     /// Sends the acknowledgements that are due. Called when the actor has nothing more to do, or has done much.
     pub fn flush_acks(&mut self, out: &mut Outputs) {
-        for (key, link) in &mut self.incoming {
-            link.acknowledge(self.me, *key, false, out);
+        for key in self.progressed.drain(..) {
+            if let Some(link) = self.incoming.get_mut(&key) {
+                link.acknowledge(self.me, key, false, out);
+            }
         }
+    }
+
+    /// Forgets links that are not used: a receiver when no repetition can be under way any more, a sender when it
+    /// likes. Costs next to nothing for each link that was opened.
+    fn sweep(&mut self, now: Time) {
+        if self.incoming.len() + self.outgoing.len() < self.sweep_at {
+            return;
+        }
+        let forget = self.limits.delivery_limit;
+        self.incoming.retain(|_, link| link.is_waiting() || now < link.last_used + forget + forget);
+        self.outgoing.retain(|_, link| !link.is_idle() || now < link.last_used + forget);
+        self.sweep_at = SWEEP.max(2 * (self.incoming.len() + self.outgoing.len()));
     }
 
     /// From now on the lane takes no more; its senders are told, with what had been handled.
@@ -262,7 +338,7 @@ impl Links {
         self.closed.insert(lane, reason);
         for (key, link) in self.incoming.iter_mut().filter(|(key, _)| key.1 == lane) {
             link.early.clear();
-            let frame = Frame::Closed { lane, handled: link.handled(), reason };
+            let frame = Frame::Closed { lane, link: link.link, handled: link.handled(), reason };
             out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
         }
     }
@@ -271,12 +347,7 @@ impl Links {
     pub fn peer_gone(&mut self, peer: ActorAddress, reason: DeadReason, details: &str) -> Progress {
         let mut progress = Progress::default();
         self.give_up(peer, None, reason, details, true, &mut progress);
-        for lane in [Lane::Urgent, Lane::User] {
-            // Nothing can come from there again that has not come yet.
-            if self.incoming.get(&(peer, lane)).is_some_and(|link| link.pending.is_empty()) {
-                self.incoming.remove(&(peer, lane));
-            }
-        }
+        // Repetitions of what it sent may still be under way, so the incoming links are kept for now.
         progress
     }
 
@@ -329,7 +400,7 @@ impl Links {
         progress
     }
 
-    /// Sends again what is not acknowledged, gives up what has waited too long, forgets links that are not used.
+    /// Sends again what is not acknowledged, gives up what has waited too long.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
         let mut progress = Progress::default();
         for (key, link) in &mut self.outgoing {
@@ -343,11 +414,6 @@ impl Links {
             }
             link.fill(now, self.me, *key, &self.limits, out);
         }
-        // A receiver forgets after one delivery limit, when no repetition can be under way any more; a sender after
-        // two, so that it never starts again at zero with a receiver that still remembers.
-        let forget = self.limits.delivery_limit;
-        self.incoming.retain(|_, link| link.is_waiting() || now < link.last_used + forget);
-        self.outgoing.retain(|_, link| !link.is_idle() || now < link.last_used + forget + forget);
         progress
     }
 
@@ -387,8 +453,9 @@ pub struct Progress {
 }
 
 impl Outgoing {
-    fn new(now: Time) -> Outgoing {
+    fn new(link: u64, now: Time) -> Outgoing {
         Outgoing {
+            link,
             next: 0,
             flight: VecDeque::new(),
             queue: VecDeque::new(),
@@ -425,7 +492,8 @@ impl Outgoing {
             let flight = Flight { sequence: self.next, kept };
             self.next += 1;
             let base = self.flight.front().map_or(flight.sequence, |first| first.sequence);
-            out.effect(Effect::Frame { from: me, to, frame: Box::new(flight.frame(lane, base)) });
+            let frame = Box::new(flight.frame(lane, self.link, base));
+            out.effect(Effect::Frame { from: me, to, frame });
             self.flight.push_back(flight);
         }
     }
@@ -433,7 +501,8 @@ impl Outgoing {
     fn transmit_again(&self, me: ActorAddress, (to, lane): (ActorAddress, Lane), out: &mut Outputs) {
         let base = self.flight.front().map_or(0, |first| first.sequence);
         for flight in &self.flight {
-            out.effect(Effect::Frame { from: me, to, frame: Box::new(flight.frame(lane, base)) });
+            let frame = Box::new(flight.frame(lane, self.link, base));
+            out.effect(Effect::Frame { from: me, to, frame });
         }
     }
 
@@ -461,9 +530,10 @@ impl Outgoing {
 }
 
 impl Flight {
-    fn frame(&self, lane: Lane, base: u64) -> Frame {
+    fn frame(&self, lane: Lane, link: u64, base: u64) -> Frame {
         Frame::Data {
             lane,
+            link,
             sequence: self.sequence,
             base,
             number: self.kept.envelope.number(),
@@ -475,8 +545,9 @@ impl Flight {
 }
 
 impl Incoming {
-    fn new(base: u64, now: Time) -> Incoming {
+    fn new(link: u64, base: u64, now: Time) -> Incoming {
         Incoming {
+            link,
             expected: base,
             pending: VecDeque::new(),
             acknowledged: base,
@@ -487,7 +558,7 @@ impl Incoming {
 
     /// The first place that has not been dealt with.
     fn handled(&self) -> u64 {
-        self.pending.front().copied().unwrap_or(self.expected)
+        self.pending.front().map_or(self.expected, |taken| taken.sequence)
     }
 
     fn is_waiting(&self) -> bool {
@@ -495,7 +566,7 @@ impl Incoming {
     }
 
     /// Takes all that is there up to `base`, gaps or not, and then what follows without a gap.
-    fn skip_to(&mut self, base: u64, arrived: &mut Vec<Envelope>) {
+    fn skip_to(&mut self, base: u64, taken: &mut u64, arrived: &mut Vec<Envelope>) {
         self.expected = self.expected.max(match self.early.first_key_value() {
             Some((first, _)) => base.min(*first),
             None => base,
@@ -503,19 +574,31 @@ impl Incoming {
         while let Some(entry) = self.early.first_entry()
             && (*entry.key() < base || *entry.key() == self.expected)
         {
-            let (place, envelope) = entry.remove_entry();
-            self.expected = place + 1;
-            self.pending.push_back(place);
-            arrived.push(envelope);
+            let (sequence, envelope) = entry.remove_entry();
+            self.expected = sequence + 1;
+            self.hand_over(sequence, envelope, taken, arrived);
         }
         self.expected = self.expected.max(base);
+    }
+
+    fn hand_over(
+        &mut self,
+        sequence: u64,
+        mut envelope: Envelope,
+        taken: &mut u64,
+        arrived: &mut Vec<Envelope>,
+    ) {
+        *taken += 1;
+        envelope.set_place(*taken);
+        self.pending.push_back(Taken { number: *taken, sequence });
+        arrived.push(envelope);
     }
 
     fn acknowledge(&mut self, me: ActorAddress, key: (ActorAddress, Lane), again: bool, out: &mut Outputs) {
         let handled = self.handled();
         if handled > self.acknowledged || again {
             self.acknowledged = handled;
-            let frame = Frame::Ack { lane: key.1, handled };
+            let frame = Frame::Ack { lane: key.1, link: self.link, handled };
             out.effect(Effect::Frame { from: me, to: key.0, frame: Box::new(frame) });
         }
     }

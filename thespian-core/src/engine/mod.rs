@@ -244,6 +244,8 @@ pub enum ToAdmin {
     DeadLetter(Box<Undelivered>),
     /// The actor leaves these children to the system.
     Adopt(Vec<ActorAddress>),
+    /// This child of the actor has to exit and cannot be asked to: end it.
+    KillChild(ActorAddress),
     /// The actor has taken note that this child of its never started.
     KnowsOfFailedStart(ActorAddress),
 }
