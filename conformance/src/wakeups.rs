@@ -40,7 +40,7 @@ pub(crate) fn a_falsy_payload_is_a_payload(ground: &Ground<'_>) {
     struct Sleeper;
     #[actor]
     impl Sleeper {
-        fn sleep(&mut self, _: &(), ctx: &mut Context<'_>) {
+        fn doze(&mut self, _: &(), ctx: &mut Context<'_>) {
             let asker = ctx.sender();
             ctx.wakeup_after_with(Duration::ZERO, (asker, false));
             ctx.wakeup_after_with(Duration::ZERO, (asker, 0_u8));
@@ -86,7 +86,7 @@ pub(crate) fn equal_delays_come_in_the_order_asked(ground: &Ground<'_>) {
     }
     #[actor]
     impl Sleeper {
-        fn sleep(&mut self, _: &(), ctx: &mut Context<'_>) {
+        fn doze(&mut self, _: &(), ctx: &mut Context<'_>) {
             self.asker = Some(ctx.sender());
             // The clock of some bases may go on in between, and then later ones are due later, which is the same order.
             for n in 0..100_u32 {

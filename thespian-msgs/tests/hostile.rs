@@ -3,12 +3,12 @@
 //! Whatever the bytes are: no panic, no more memory than their length allows, and what decodes is a value like any
 //! other, which encodes and decodes again to the same.
 
+use core::time::Duration;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Debug, Display, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -148,6 +148,11 @@ impl Ledger {
         self.violations.clone()
     }
 
+    /// How many messages nothing has become of yet.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.entries.values().filter(|entry| !entry.is_settled()).count()
+    }
+
     /// What is wrong if nothing more will come, and these messages wait for their callers outside.
     pub(crate) fn final_violations(&self, unread: &BTreeSet<(ActorAddress, u64)>) -> Vec<String> {
         let mut violations = self.violations.clone();

@@ -175,6 +175,11 @@ impl Sim {
         self.ledger.lock().account
     }
 
+    /// How many messages are under way, wait, or are being handled.
+    pub fn unsettled(&self) -> usize {
+        self.ledger.lock().unsettled()
+    }
+
     /// How often the parent of this actor has been told that it exited.
     pub fn exit_notices(&self, child: &ActorAddress) -> u32 {
         self.ledger.lock().notices(child)

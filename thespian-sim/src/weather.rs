@@ -22,6 +22,8 @@ pub struct Faults {
     pub loss: f64,
     /// The probability that a frame arrives twice.
     pub duplication: f64,
+    /// Up to how long a handler takes. It runs at once, and what it asks for happens when the time is over.
+    pub handling: Duration,
     /// How long an actor takes to start.
     pub start: Duration,
     /// The probability that an actor's start fails for reasons outside the actor.
@@ -35,6 +37,7 @@ impl Default for Faults {
             jitter: Duration::ZERO,
             loss: 0.0,
             duplication: 0.0,
+            handling: Duration::ZERO,
             start: Duration::from_millis(1),
             start_failure: 0.0,
         }
@@ -59,8 +62,12 @@ impl Weather {
     }
 
     fn delay(&mut self) -> Duration {
-        let jitter = self.faults.jitter.as_nanos() as u64;
-        self.faults.latency + Duration::from_nanos(self.random.below(jitter + 1))
+        self.faults.latency + self.up_to(self.faults.jitter)
+    }
+
+    fn up_to(&mut self, longest: Duration) -> Duration {
+        let nanoseconds = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.random.below(nanoseconds.saturating_add(1)))
     }
 
     fn is_cut(&self, from: &ActorAddress, to: &ActorAddress) -> bool {
@@ -95,6 +102,12 @@ impl Network for SimNetwork {
 
     fn control(&mut self, _now: Time) -> Duration {
         self.0.lock().delay()
+    }
+
+    fn handling(&mut self, _now: Time) -> Duration {
+        let mut weather = self.0.lock();
+        let longest = weather.faults.handling;
+        if longest.is_zero() { Duration::ZERO } else { weather.up_to(longest) }
     }
 
     fn launch(&mut self, _now: Time) -> (Duration, Result<(), String>) {

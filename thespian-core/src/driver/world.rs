@@ -43,6 +43,12 @@ pub trait Network: Send {
     /// How long word between an actor and its admin takes; it is not lost and keeps its order.
     fn control(&mut self, now: Time) -> Duration;
 
+    /// How long a handler takes. It runs at the beginning of that time, and what it asks for happens at the end.
+    fn handling(&mut self, now: Time) -> Duration {
+        let _ = now;
+        Duration::ZERO
+    }
+
     /// How long an actor's start takes, and whether it fails for reasons outside the actor.
     fn launch(&mut self, now: Time) -> (Duration, Result<(), String>);
 }
@@ -173,7 +179,16 @@ struct ActorNode {
     actor: Option<Box<dyn ErasedActor>>,
     /// The start argument, for actors that want a fresh instance after a failure.
     start: Option<AnyMessage>,
+    /// A handler that has run and still takes time.
+    finishing: Option<Box<Finishing>>,
     armed: Time,
+}
+
+/// What a handler has done, until its time is over.
+struct Finishing {
+    envelope: Envelope,
+    outcome: Result<Flow, Failure>,
+    actions: Actions,
 }
 
 struct EndpointNode {
@@ -187,6 +202,7 @@ enum Event {
     PeerGone { to: ActorAddress, peer: ActorAddress, reason: DeadReason, details: String },
     Admin { system: SystemId, input: Box<AdminInput> },
     Host { to: ActorAddress, message: ToHost },
+    Finished(ActorAddress),
     Launch(Box<Launch>, Result<(), String>),
 }
 
@@ -681,10 +697,16 @@ impl World {
             self.note(Note::Finished { envelope: &envelope, failure: outcome.as_ref().err() });
         }
         let now = self.now;
+        let takes = self.network.as_mut().map_or(Duration::ZERO, |network| network.handling(now));
         if self.systems[at.0].has(at.1, envelope.to())
             && let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1]
         {
             node.actor = Some(actor);
+            if !takes.is_zero() {
+                let address = *envelope.to();
+                node.finishing = Some(Box::new(Finishing { envelope, outcome, actions }));
+                return self.schedule(takes, Event::Finished(address));
+            }
             let input = HostInput::Finished { envelope, outcome, actions: &mut actions };
             node.host.handle(now, input, &mut self.outputs);
             if node.host.may_have_timeout() {
@@ -695,6 +717,19 @@ impl World {
             actions.clear();
             self.give_back_maybe_handled(envelope);
         }
+        self.spare.push(actions);
+    }
+
+    /// The time of a handler that has run is over.
+    fn finish(&mut self, address: ActorAddress) {
+        let now = self.now;
+        let Some(at) = self.find(&address) else { return };
+        let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1] else { return };
+        let Some(finishing) = node.finishing.take() else { return };
+        let Finishing { envelope, outcome, mut actions } = *finishing;
+        let input = HostInput::Finished { envelope, outcome, actions: &mut actions };
+        node.host.handle(now, input, &mut self.outputs);
+        self.arm(at);
         self.spare.push(actions);
     }
 
@@ -839,7 +874,8 @@ impl World {
             linked: self.network.is_some(),
             accounting: self.observer.is_some(),
         });
-        let node = Node::Actor(Box::new(ActorNode { host, actor: Some(actor), start, armed: Time::FAR }));
+        let node = ActorNode { host, actor: Some(actor), start, finishing: None, armed: Time::FAR };
+        let node = Node::Actor(Box::new(node));
         let Node::Reserved(reserved) = mem::replace(&mut system.nodes[at.1], node) else { return };
         for parked in reserved.parked {
             match parked {
@@ -870,7 +906,12 @@ impl World {
         // The slot is free when the admin has been told.
         let node = mem::replace(&mut self.systems[at.0].nodes[at.1], Node::Free);
         let Node::Actor(node) = node else { return };
-        let ActorNode { mut host, actor, .. } = *node;
+        let ActorNode { mut host, actor, finishing, .. } = *node;
+        if let Some(finishing) = finishing {
+            let Finishing { envelope, mut actions, .. } = *finishing;
+            self.abandon(at.0, &mut actions);
+            self.give_back_maybe_handled(envelope);
+        }
         // The actor's own drop is its code too.
         if let Err(failure) = panics::catch(|| drop(actor)) {
             log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
@@ -1009,6 +1050,7 @@ impl World {
                 self.arm((at, 0));
             }
             Event::Host { to, message } => self.host_told(to, message),
+            Event::Finished(address) => self.finish(address),
             Event::Launch(launch, outcome) => self.launch(*launch, outcome),
             Event::PeerGone { to, peer, reason, details } => {
                 let Some(at) = self.find(&to) else {

@@ -23,6 +23,9 @@ pub(crate) struct Outcome {
 /// After how long a message that is not acknowledged is given up.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long everything takes at most when there are no faults any more.
+const SETTLING: Duration = Duration::from_secs(15);
+
 struct Run {
     random: Random,
     sim: Sim,
@@ -65,6 +68,18 @@ impl Run {
         }
         self.sim.heal();
         self.sim.set_faults(Faults::default());
+        // Longer than the longest pause between two repetitions of what was lost, and shorter than anything waits before
+        // it is given up: by now everything has become of every message.
+        self.pass(SETTLING).map_err(failed)?;
+        self.check()?;
+        match self.sim.unsettled() {
+            0 => {}
+            count => {
+                return Err(format!(
+                    "progress: {count} messages are still under way {SETTLING:?} after the faults"
+                ));
+            }
+        }
         // Longer than anything that is lost is waited for, and than any timer.
         self.pass(DELIVERY_LIMIT * 3).map_err(failed)?;
         self.check()?;
@@ -139,6 +154,9 @@ impl Run {
         }
         if random.chance(0.6) {
             faults.jitter = Duration::from_micros(random.below(100_000));
+        }
+        if random.chance(0.5) {
+            faults.handling = Duration::from_micros(1 << random.below(20));
         }
         if random.chance(0.3) {
             faults.start_failure = random.below(30) as f64 / 100.0;

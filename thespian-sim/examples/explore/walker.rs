@@ -348,6 +348,10 @@ impl Walker {
             probe("a handler fails on an exit request");
             return fail(mood);
         }
+        // What it sends to itself now is too late.
+        let me = self.me;
+        let ping = self.next_ping(me, Mood::Fine, Vec::new(), false);
+        ctx.send(&me, ping);
         // Last words, which the parent must hear before it is told of the exit.
         if let Some(parent) = journal(|journal| journal.families.get(&self.me).map(|family| family.parent)) {
             let ping = self.next_ping(parent, Mood::Fine, Vec::new(), false);
