@@ -9,10 +9,12 @@ use thespian_core::{ActorAddress, ActorExitRequest, Context, DeadReason, Error, 
 use crate::actors::{Puppet, Step, What};
 use crate::ground::{Ground, SOON};
 
+type Places = BTreeMap<String, Vec<ActorAddress>>;
+
 /// An address, as deep as one would put it.
 #[derive(Serialize, Deserialize, Message)]
 struct Deep {
-    list: Vec<Option<(u8, BTreeMap<String, Vec<ActorAddress>>)>>,
+    list: Vec<Option<(u8, Places)>>,
 }
 
 /// Finds the address inside and sends "found" to it.

@@ -181,7 +181,7 @@ fn refused(ground: &Ground<'_>, limits: Limits, order: impl FnOnce(ActorAddress)
 
 pub(crate) fn a_message_that_cannot_be_encoded_comes_back(ground: &Ground<'_>) {
     let why = ["conformance.Stubborn", "cannot be encoded"];
-    refused(ground, Limits::default(), |to| AnyMessage::new(to), &why);
+    refused(ground, Limits::default(), AnyMessage::new, &why);
 }
 
 pub(crate) fn a_message_that_cannot_be_encoded_is_refused_outside(ground: &Ground<'_>) {

@@ -12,7 +12,7 @@ use crate::{
 
 /// An actor: state of its own, and a handler for messages (guide section 5).
 ///
-/// Most actors are written with the [`#[actor]`](crate::actor) attribute, which calls a method by the type of the
+/// Most actors are written with the [`#[actor]`](macro@crate::actor) attribute, which calls a method by the type of the
 /// message and fills in the rest of this trait:
 ///
 /// ```
@@ -340,7 +340,7 @@ fn start_erased<A: Actor>(argument: AnyMessage) -> Result<Box<dyn ErasedActor>, 
     }
 }
 
-/// Compares a capability the way [`#[require_capability]`](crate::require_capability) does (guide section 5.12.1);
+/// Compares a capability the way [`#[require_capability]`](macro@crate::require_capability) does (guide section 5.12.1);
 /// `None` as the value asks for one that counts as true.
 ///
 /// # Errors

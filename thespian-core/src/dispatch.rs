@@ -2,7 +2,7 @@
 
 use crate::{AnyMessage, Context, Failure, Flow, Handled, Level, Message};
 
-/// The handlers of an actor by message type; [`#[actor]`](crate::actor) writes it.
+/// The handlers of an actor by message type; [`#[actor]`](macro@crate::actor) writes it.
 ///
 /// # The search
 ///

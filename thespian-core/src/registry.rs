@@ -10,7 +10,7 @@ use crate::{ActorType, TypeName};
 /// The actor types that can be created by name.
 ///
 /// The table is explicit: [`actors!`](crate::actors) makes one, the builder takes it. Types marked
-/// [`#[actor]`](crate::actor) are added at link time as a convenience, which silently leaves out those of crates that
+/// [`#[actor]`](macro@crate::actor) are added at link time as a convenience, which silently leaves out those of crates that
 /// the program never names; the explicit table never does.
 #[derive(Clone, Debug, Default)]
 pub struct ActorTypes {

@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, Ident, ImplItemFn, Path, ReceiverKind, ReturnType, Signature, Type};
+use syn::{
+    Attribute, FnArg, Ident, ImplItemFn, Path, ReceiverKind, ReturnType, Signature, Type, parse_quote,
+};
 
 use crate::Problems;
 
@@ -92,6 +94,10 @@ impl Functions {
                     let text = format!("`{}` handles messages of this type already", other.name);
                     problems.add(&message, text);
                 }
+                function.attrs.push(parse_quote!(#[allow(
+                    clippy::ptr_arg,
+                    reason = "a handler is found by the type of its message, and that is `String`, not `str`"
+                )]));
                 self.handlers.push(Handler { name, message, conditions });
             }
         }
@@ -145,10 +151,8 @@ fn take_role(function: &mut ImplItemFn, problems: &mut Problems) -> Role {
         }
         false
     });
-    let is_receive = || {
-        function.sig.ident == "receive"
-            && message_argument(&function.sig).is_some_and(|kind| is_any_message(kind))
-    };
+    let is_receive =
+        || function.sig.ident == "receive" && message_argument(&function.sig).is_some_and(is_any_message);
     match role {
         Some(role) => role,
         None if is_receive() => Role::Receive,

@@ -77,7 +77,7 @@
 //!
 //! # Dependencies
 //!
-//! `parking_lot` (the lock around the world).
+//! `parking_lot` (the lock around the world). For the explorer: `serde` (its messages).
 
 #![forbid(unsafe_code)]
 

@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,12 +23,12 @@ impl Random {
     /// A number below `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         // The bias of the remainder is below 2^-32 for every range that a simulation uses.
-        self.next().checked_rem(end).unwrap_or(0)
+        self.bits64().checked_rem(end).unwrap_or(0)
     }
 
     /// True with this probability: 0 is never, 1 is always.
     pub fn chance(&mut self, probability: f64) -> bool {
-        ((self.next() >> 11) as f64) < probability * (1u64 << 53) as f64
+        ((self.bits64() >> 11) as f64) < probability * (1u64 << 53) as f64
     }
 
     /// One of the items, if there are any.
@@ -37,13 +37,13 @@ impl Random {
     }
 
     /// 128 bits.
-    pub fn bits(&mut self) -> u128 {
-        u128::from(self.next()) << 64 | u128::from(self.next())
+    pub fn bits128(&mut self) -> u128 {
+        u128::from(self.bits64()) << 64 | u128::from(self.bits64())
     }
 
     /// Another source, whose numbers do not depend on how many this one is asked for later.
     pub fn fork(&mut self) -> Random {
-        Random(self.next())
+        Random(self.bits64())
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_numbers_for_ever() {
         let mut random = Random::new(1);
-        let numbers = [random.next(), random.next(), random.next()];
+        let numbers = [random.bits64(), random.bits64(), random.bits64()];
         assert_eq!(numbers, [10451216379200822465, 13757245211066428519, 17911839290282890590]);
     }
 

@@ -265,8 +265,8 @@ impl Base for Sim {
     fn start(self: Box<Self>, mut settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
         let read_only = settings.complete(NAME, false)?;
         let mut state = self.state.lock();
-        let id = SystemId::from_bits(state.random.bits());
-        let key = AddressKey::new(state.random.bits().to_be_bytes());
+        let id = SystemId::from_bits(state.random.bits128());
+        let key = AddressKey::new(state.random.bits128().to_be_bytes());
         state.world.add_system(SystemConfig {
             base: NAME.into(),
             capabilities: settings.capabilities,

@@ -39,7 +39,7 @@
 //!   lost: the next call goes on from there.
 //! - **An endless handler** blocks everybody: there is nobody else to run.
 //! - Not here: watched descriptors, conventions, loading of source. Such calls answer with
-//!   [`Error::NotSupported`](thespian_core::Error::NotSupported); a returned watch is ignored (guide section 4.8).
+//!   [`Error::NotSupported`]; a returned watch is ignored (guide section 4.8).
 //!
 //! Any number of threads may call one system: one at a time runs the actors.
 //!

@@ -150,6 +150,7 @@ struct System {
     free: Vec<usize>,
     generation: u64,
     /// Endpoints that were closed, for the next caller.
+    #[allow(clippy::vec_box, reason = "the boxes go back into nodes as they are")]
     endpoints: Vec<Box<EndpointNode>>,
 }
 

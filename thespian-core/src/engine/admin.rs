@@ -208,7 +208,7 @@ impl Admin {
     /// Something happened.
     pub fn handle(&mut self, now: Time, input: AdminInput, out: &mut Outputs) {
         match input {
-            AdminInput::FromHost(from, message) => self.from_host(now, from, message, out),
+            AdminInput::FromHost(from, message) => self.told_by_host(now, from, message, out),
             AdminInput::Message(envelope, live) => self.message(now, envelope, live, out),
             AdminInput::Frame(from, frame, live) => self.frame(now, from, frame, live, out),
             AdminInput::PeerGone(peer, reason) => {
@@ -288,7 +288,7 @@ impl Admin {
         }
     }
 
-    fn from_host(&mut self, now: Time, from: ActorAddress, message: ToAdmin, out: &mut Outputs) {
+    fn told_by_host(&mut self, now: Time, from: ActorAddress, message: ToAdmin, out: &mut Outputs) {
         match message {
             ToAdmin::Create(create) => self.create(from, *create, None, out),
             ToAdmin::DeadLetter(undelivered) => self.dead_letter(now, *undelivered, out),

@@ -158,7 +158,7 @@ fn work(options: &Options, found: &Mutex<Found>) {
         let lines = if options.trace { usize::MAX } else { 400 };
         let outcome = run::run(seed, lines);
         let mut violation = outcome.violation;
-        if violation.is_none() && seed % 100 == 0 && run::run(seed, 0).hash != outcome.hash {
+        if violation.is_none() && seed.is_multiple_of(100) && run::run(seed, 0).hash != outcome.hash {
             violation = Some("replay: the same seed did something else the second time".into());
         }
         let probes = journal::journal(|journal| std::mem::take(&mut journal.probes));
@@ -174,7 +174,7 @@ fn work(options: &Options, found: &Mutex<Found>) {
         } else if options.trace {
             println!("{}", outcome.trace.join("\n"));
         }
-        if std::io::stderr().is_terminal() && found.done % 50 == 0 {
+        if std::io::stderr().is_terminal() && found.done.is_multiple_of(50) {
             eprint!("\r{} of {} seeds", found.done, options.seeds);
             // Nothing depends on the progress being seen.
             let _ = std::io::stderr().flush();

@@ -39,7 +39,7 @@ struct Run {
 pub(crate) fn run(seed: u64, trace_lines: usize) -> Outcome {
     journal::begin();
     let mut random = Random::new(seed);
-    let sim = Sim::with_trace(random.next(), trace_lines).with_steps(2_000_000);
+    let sim = Sim::with_trace(random.bits64(), trace_lines).with_steps(2_000_000);
     let mut run = Run {
         random,
         sim: sim.clone(),
@@ -47,10 +47,7 @@ pub(crate) fn run(seed: u64, trace_lines: usize) -> Outcome {
         ids: Vec::new(),
         names: vec!["a".into(), "b".into()],
     };
-    let violation = match run.play() {
-        Ok(()) => None,
-        Err(violation) => Some(violation),
-    };
+    let violation = run.play().err();
     // The actors go before the journal is read for the last time.
     drop(run);
     Outcome { violation, hash: sim.trace_hash(), trace: sim.trace() }
