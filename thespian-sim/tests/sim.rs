@@ -1,0 +1,314 @@
+//! The test kit itself: seeds replay, faults do what they say, and the ledger sees what is wrong.
+
+use std::time::Duration;
+
+use thespian_core::{
+    ActorAddress, ActorExitRequest, ActorSystem, ChildActorExited, Context, Error, Handled, Limits,
+    PoisonMessage, WakeupMessage, actor,
+};
+use thespian_sim::{Faults, Sim};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Counts, creates a child on request, and passes texts on.
+#[derive(Default)]
+struct Node {
+    count: u64,
+    exits: u32,
+    child: Option<ActorAddress>,
+}
+
+#[actor]
+impl Node {
+    fn count(&mut self, number: &u64, ctx: &mut Context<'_>) -> Handled {
+        self.count += number;
+        ctx.reply(self.count)
+    }
+
+    fn pass_on(&mut self, to: &ActorAddress, ctx: &mut Context<'_>) {
+        ctx.send(to, 1_u32);
+    }
+
+    fn take(&mut self, number: &u32, _: &mut Context<'_>) {
+        self.count += u64::from(*number);
+    }
+
+    fn create(&mut self, _: &(), ctx: &mut Context<'_>) -> Handled {
+        let child = ctx.create_actor::<Node>();
+        self.child = Some(child);
+        ctx.reply(child)
+    }
+
+    fn gone(&mut self, _: &ChildActorExited, _: &mut Context<'_>) {
+        self.exits += 1;
+    }
+
+    fn exits(&mut self, _: &bool, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(self.exits)
+    }
+
+    fn tick(&mut self, delay: &Duration, ctx: &mut Context<'_>) {
+        ctx.wakeup_after(*delay);
+    }
+
+    fn wake(&mut self, wakeup: &WakeupMessage, ctx: &mut Context<'_>) {
+        self.count += 1;
+        ctx.wakeup_after(wakeup.delay_period);
+    }
+}
+
+fn start(sim: &Sim) -> ActorSystem {
+    ActorSystem::builder().base(sim.clone()).unregistered().start().expect("starts")
+}
+
+fn stormy() -> Faults {
+    Faults {
+        loss: 0.2,
+        duplication: 0.2,
+        jitter: Duration::from_millis(50),
+        handling: Duration::from_millis(5),
+        ..Faults::default()
+    }
+}
+
+/// Something with every fault in it; what it counted, and the hash of its trace.
+fn play(seed: u64) -> (u64, u128) {
+    let sim = Sim::new(seed).with_faults(stormy());
+    let system = start(&sim);
+    let nodes: Vec<ActorAddress> = (0..5).map(|_| system.create_actor::<Node>().expect("created")).collect();
+    for (at, node) in nodes.iter().enumerate() {
+        for _ in 0..10 {
+            system.tell(node, nodes[(at + 1) % nodes.len()]).expect("sent");
+        }
+    }
+    sim.run_for(SECOND * 30).expect("settles");
+    sim.kill(&nodes[0]);
+    sim.run_for(SECOND).expect("settles");
+    let count = system.request(&nodes[2], 0_u64, SECOND * 30).expect("an answer");
+    system.shutdown().expect("down");
+    sim.finish().unwrap_or_else(|violations| panic!("seed {seed}: {violations}"));
+    (count, sim.trace_hash())
+}
+
+#[test]
+fn a_seed_replays_and_another_does_something_else() {
+    let first = play(1);
+    assert_eq!(first, play(1));
+    assert_ne!(first.1, play(2).1);
+    assert_eq!(first.0, 10, "whatever is lost is sent again");
+}
+
+#[test]
+fn time_passes_only_virtually() {
+    let sim = Sim::new(3);
+    let system = start(&sim);
+    let node = system.create_actor::<Node>().expect("created");
+    let began = std::time::Instant::now();
+    system.tell(&node, Duration::from_secs(60)).expect("sent");
+    sim.run_for(Duration::from_secs(24 * 3600)).expect("settles");
+    let count: u64 = system.request(&node, 0_u64, SECOND).expect("an answer");
+    assert!((1439..=1440).contains(&count), "{count}");
+    assert!(sim.now() >= Duration::from_secs(24 * 3600));
+    assert!(began.elapsed() < Duration::from_secs(600), "a day took {:?}", began.elapsed());
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
+fn a_cut_holds_messages_back_until_it_heals() {
+    let sim = Sim::new(4);
+    let system = start(&sim);
+    let (one, other) =
+        (system.create_actor::<Node>().expect("created"), system.create_actor::<Node>().expect("created"));
+    sim.cut(&one, &other);
+    system.tell(&one, other).expect("sent");
+    sim.run_for(SECOND * 10).expect("settles");
+    assert_eq!(system.request::<u64>(&other, 0_u64, SECOND), Ok(0));
+    assert!(sim.unsettled() > 0);
+    sim.heal();
+    sim.run_for(SECOND * 10).expect("settles");
+    assert_eq!(system.request::<u64>(&other, 0_u64, SECOND), Ok(1));
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
+fn systems_that_share_a_world_reach_each_other_by_address() {
+    let sim = Sim::new(5).with_faults(stormy());
+    let systems = [start(&sim), start(&sim), start(&sim)];
+    let nodes = systems.each_ref().map(|system| system.create_actor::<Node>().expect("created"));
+    // Each sends to the one of the next system, whose address came from outside.
+    for (at, system) in systems.iter().enumerate() {
+        for _ in 0..20 {
+            system.tell(&nodes[at], nodes[(at + 1) % 3]).expect("sent");
+        }
+    }
+    sim.run_for(SECOND * 60).expect("settles");
+    for (at, node) in nodes.iter().enumerate() {
+        // Asked from another system than its own.
+        assert_eq!(systems[(at + 2) % 3].request::<u64>(node, 0_u64, SECOND * 30), Ok(20));
+    }
+    // Cut off, they are on their own; a dead one is known to be dead everywhere.
+    sim.set_faults(Faults::default());
+    sim.cut_systems(nodes[0].system(), nodes[1].system());
+    assert!(systems[0].ask(&nodes[1], 1_u64, SECOND).expect("up").is_timed_out());
+    sim.heal();
+    systems[1].tell(&nodes[1], ActorExitRequest::new()).expect("sent");
+    sim.run_for(SECOND * 10).expect("settles");
+    assert!(systems[2].ask(&nodes[1], 1_u64, SECOND * 10).expect("up").is_dead());
+    for system in &systems {
+        system.shutdown().expect("down");
+    }
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
+fn a_kill_is_told_to_the_parent_once() {
+    let sim = Sim::new(6);
+    let system = start(&sim);
+    let parent = system.create_actor::<Node>().expect("created");
+    let child: ActorAddress = system.request(&parent, (), SECOND).expect("a child");
+    assert_eq!(system.request::<u64>(&child, 1_u64, SECOND), Ok(1));
+    sim.kill(&child);
+    sim.run_for(SECOND).expect("settles");
+    assert_eq!(system.request::<u32>(&parent, true, SECOND), Ok(1));
+    assert_eq!(sim.exit_notices(&child), 1);
+    assert_eq!(sim.actors(), [parent]);
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
+fn starts_can_fail_and_say_why() {
+    let sim = Sim::new(7).with_faults(Faults { start_failure: 1.0, ..Faults::default() });
+    let system = start(&sim);
+    let refused = system.create_actor::<Node>();
+    assert!(
+        matches!(&refused, Err(Error::ActorStartFailed { details, .. }) if details.contains("simulated")),
+        "{refused:?}"
+    );
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+/// Two of them keep each other busy for ever.
+#[derive(Default)]
+struct Echo;
+
+#[actor]
+impl Echo {
+    fn echo(&mut self, number: &u64, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(number + 1)
+    }
+
+    fn begin(&mut self, other: &ActorAddress, ctx: &mut Context<'_>) {
+        ctx.send(other, 0_u64);
+    }
+}
+
+#[test]
+fn an_endless_simulation_is_given_up() {
+    let sim = Sim::new(8).with_steps(10_000);
+    let system = start(&sim);
+    let (one, other) =
+        (system.create_actor::<Echo>().expect("created"), system.create_actor::<Echo>().expect("created"));
+    system.tell(&one, other).expect("sent");
+    let error = sim.run_for(Duration::from_secs(3600)).expect_err("never settles");
+    assert!(matches!(error, Error::NeverSettles { steps: 10_000, .. }), "{error}");
+}
+
+#[test]
+fn an_ask_without_a_timeout_ends_when_nothing_can_happen_any_more() {
+    let sim = Sim::new(9);
+    let system = start(&sim);
+    let node = system.create_actor::<Node>().expect("created");
+    assert!(system.ask(&node, "nobody answers this", None).expect("up").is_timed_out());
+    system.shutdown().expect("down");
+}
+
+#[test]
+fn the_trace_can_be_read_and_is_bounded() {
+    let sim = Sim::with_trace(10, 50);
+    let system = start(&sim);
+    let node = system.create_actor::<Node>().expect("created");
+    for _ in 0..20 {
+        let _: u64 = system.request(&node, 1_u64, SECOND).expect("an answer");
+    }
+    let trace = sim.trace();
+    assert_eq!(trace.len(), 51, "50 lines, and how many came before");
+    assert!(trace[0].contains("earlier lines"), "{}", trace[0]);
+    assert!(trace.iter().any(|line| line.contains("handled") && line.contains(&node.to_string())));
+    system.shutdown().expect("down");
+}
+
+#[test]
+fn what_is_lost_for_longer_than_the_limit_becomes_a_dead_letter() {
+    let sim = Sim::new(11);
+    let limits = Limits { delivery_limit: SECOND * 20, ..Limits::default() };
+    let system =
+        ActorSystem::builder().base(sim.clone()).limits(limits).unregistered().start().expect("starts");
+    let (one, other) =
+        (system.create_actor::<Node>().expect("created"), system.create_actor::<Node>().expect("created"));
+    sim.cut(&one, &other);
+    system.tell(&one, other).expect("sent");
+    sim.run_for(SECOND * 19).expect("settles");
+    assert_eq!(system.status().expect("status").counters.dead_lettered, 0);
+    sim.run_for(SECOND * 2).expect("settles");
+    assert_eq!(system.status().expect("status").counters.dead_lettered, 1);
+    sim.heal();
+    // What is sent afterwards arrives.
+    system.tell(&one, other).expect("sent");
+    sim.run_for(SECOND).expect("settles");
+    assert_eq!(system.request::<u64>(&other, 0_u64, SECOND), Ok(1));
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
+fn an_idle_link_that_is_forgotten_begins_anew() {
+    let sim = Sim::new(12);
+    let limits = Limits { delivery_limit: SECOND * 5, ..Limits::default() };
+    let system =
+        ActorSystem::builder().base(sim.clone()).limits(limits).unregistered().start().expect("starts");
+    let (one, other) =
+        (system.create_actor::<Node>().expect("created"), system.create_actor::<Node>().expect("created"));
+    for round in 1..=5 {
+        system.tell(&one, other).expect("sent");
+        sim.run_for(SECOND).expect("settles");
+        // More links than are kept without looking, so that the idle ones are forgotten.
+        for _ in 0..100 {
+            let private = system.private().expect("up");
+            assert!(private.ask(&one, "no answer", Duration::from_millis(5)).expect("up").is_timed_out());
+        }
+        sim.run_for(SECOND * 60).expect("settles");
+        assert_eq!(system.request::<u64>(&other, 0_u64, SECOND), Ok(round));
+    }
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+/// Fails on everything.
+#[derive(Default)]
+struct Grump;
+
+#[actor]
+impl Grump {
+    fn no(&mut self, _: &u64, _: &mut Context<'_>) -> Handled {
+        Err(thespian_core::Failure::new("no"))
+    }
+}
+
+#[test]
+fn the_account_says_how_messages_ended() {
+    let sim = Sim::new(13);
+    let system = start(&sim);
+    let (node, grump) =
+        (system.create_actor::<Node>().expect("created"), system.create_actor::<Grump>().expect("created"));
+    let answer = system.ask(&grump, 1_u64, SECOND).expect("up");
+    assert!(answer.get::<PoisonMessage>().is_some());
+    let _: u64 = system.request(&node, 1_u64, SECOND).expect("an answer");
+    system.shutdown().expect("down");
+    let account = sim.finish().expect("nothing wrong");
+    // The question to each, and the node's answer.
+    assert_eq!((account.accepted, account.handled, account.poisoned), (3, 2, 1));
+}

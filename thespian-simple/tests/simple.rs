@@ -1,0 +1,182 @@
+//! What only the simple base does.
+
+use std::time::{Duration, Instant};
+
+use thespian_core::{ActorAddress, ActorSystem, Context, Error, Handled, Limits, WakeupMessage, actor};
+use thespian_simple::Simple;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn start() -> ActorSystem {
+    ActorSystem::builder().base(Simple).unregistered().start().expect("starts")
+}
+
+#[derive(Default)]
+struct Echo {
+    count: u64,
+}
+
+#[actor]
+impl Echo {
+    fn echo(&mut self, number: &u64, ctx: &mut Context<'_>) -> Handled {
+        self.count += 1;
+        ctx.reply(number + 1)
+    }
+
+    fn begin(&mut self, other: &ActorAddress, ctx: &mut Context<'_>) {
+        ctx.send(other, 0_u64);
+    }
+
+    fn count(&mut self, _: &(), ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(self.count)
+    }
+
+    fn alarm(&mut self, delay: &Duration, ctx: &mut Context<'_>) {
+        ctx.wakeup_after_with(*delay, ctx.sender());
+    }
+
+    fn ring(&mut self, wakeup: &WakeupMessage, ctx: &mut Context<'_>) {
+        self.count += 1000;
+        if let Some(sleeper) = wakeup.payload::<ActorAddress>() {
+            ctx.send(sleeper, "ring");
+        }
+    }
+}
+
+/// Passes a number on to a child until it is used up.
+#[derive(Default)]
+struct Falling(Option<ActorAddress>);
+
+#[actor]
+impl Falling {
+    fn fall(&mut self, (left, end): &(u32, ActorAddress), ctx: &mut Context<'_>) {
+        match left {
+            0 => ctx.send(end, "landed"),
+            left => {
+                let below = ctx.create_actor::<Falling>();
+                ctx.send(&below, (left - 1, *end));
+                self.0 = Some(below);
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_that_a_call_sets_off_has_happened_when_it_returns() {
+    let system = start();
+    let top = system.create_actor::<Falling>().expect("created");
+    system.tell(&top, (1000_u32, system.endpoint())).expect("sent");
+    assert_eq!(system.listen(0).expect("up").get::<String>().map(String::as_str), Some("landed"));
+    assert_eq!(system.status().expect("status").actor_count, 1001);
+    system.shutdown().expect("down");
+}
+
+#[test]
+fn actors_that_never_settle_end_the_call_and_go_on_with_the_next() {
+    let limits = Limits { steps_per_call: 1_000, ..Limits::default() };
+    let system = ActorSystem::builder().base(Simple).limits(limits).unregistered().start().expect("starts");
+    let (one, other) =
+        (system.create_actor::<Echo>().expect("created"), system.create_actor::<Echo>().expect("created"));
+    let error = system.tell(&one, other).expect_err("never settles");
+    let Error::NeverSettles { steps, actor } = &error else { panic!("{error}") };
+    assert_eq!(*steps, 1_000);
+    assert!(actor.contains("Echo"), "{actor}");
+    assert!(error.to_string().contains("Limits::steps_per_call"), "{error}");
+    // Nothing is lost: the next call goes on from there, and ends the same way.
+    assert!(matches!(system.tell(&one, "nothing"), Err(Error::NeverSettles { .. })));
+    // A shutdown ends it all the same.
+    system.shutdown().expect("down");
+    assert!(system.is_down());
+}
+
+#[test]
+fn a_timer_runs_only_while_somebody_is_in_a_call() {
+    let system = start();
+    let echo = system.create_actor::<Echo>().expect("created");
+    system.tell(&echo, Duration::from_millis(1)).expect("sent");
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(5) {
+        std::hint::spin_loop();
+    }
+    // The call finds it due, and delivers it before it returns.
+    system.tell(&echo, "nothing").expect("sent");
+    assert_eq!(system.request::<u64>(&echo, (), SECOND), Ok(1000));
+    assert_eq!(system.listen(0).expect("up").get::<String>().map(String::as_str), Some("ring"));
+    system.shutdown().expect("down");
+}
+
+#[test]
+fn an_ask_that_waits_is_answered_by_another_threads_call() {
+    let system = start();
+    let echo = system.create_actor::<Echo>().expect("created");
+    let endpoint = system.endpoint();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| system.listen(SECOND * 60).expect("up"));
+        // From another endpoint somebody makes the actor write to the one that waits.
+        let private = system.private().expect("up");
+        private.tell(&echo, endpoint).expect("sent");
+        let answer = waiting.join().expect("no panic");
+        assert_eq!(answer.get::<u64>(), Some(&0));
+    });
+    system.shutdown().expect("down");
+}
+
+#[test]
+fn a_shutdown_ends_those_who_wait() {
+    let system = start();
+    let echo = system.create_actor::<Echo>().expect("created");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| system.ask(&echo, "no answer to this", None));
+        system.shutdown().expect("down");
+        assert!(matches!(waiting.join().expect("no panic"), Err(Error::SystemDown { .. })));
+    });
+}
+
+/// Panics when it is dropped.
+#[derive(Default)]
+struct Sore;
+
+#[actor]
+impl Sore {}
+
+impl Drop for Sore {
+    fn drop(&mut self) {
+        panic!("even that");
+    }
+}
+
+#[test]
+fn an_actor_that_panics_when_it_is_dropped_disturbs_nobody() {
+    let system = start();
+    let (sore, echo) =
+        (system.create_actor::<Sore>().expect("created"), system.create_actor::<Echo>().expect("created"));
+    system.tell(&sore, thespian_core::ActorExitRequest::new()).expect("sent");
+    assert!(system.ask(&sore, "hello?", SECOND).expect("up").is_dead());
+    assert_eq!(system.request::<u64>(&echo, 1_u64, SECOND), Ok(2));
+    system.shutdown().expect("down");
+}
+
+#[test]
+fn messages_move_without_being_encoded() {
+    /// Cannot be encoded, and need not be.
+    #[derive(serde::Deserialize, thespian_core::Message)]
+    struct Raw(u32);
+    impl serde::Serialize for Raw {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("never"))
+        }
+    }
+    #[derive(Default)]
+    struct Taker;
+    #[actor]
+    impl Taker {
+        fn take(&mut self, raw: &Raw, ctx: &mut Context<'_>) -> Handled {
+            ctx.reply(Raw(raw.0 + 1))
+        }
+    }
+    let system = start();
+    let taker = system.create_actor::<Taker>().expect("created");
+    let raw: Raw = system.request(&taker, Raw(1), SECOND).expect("an answer");
+    assert_eq!(raw.0, 2);
+    system.shutdown().expect("down");
+}
