@@ -1,0 +1,759 @@
+//! [`Links`]: every message once, in order, acknowledged when it has been handled.
+//!
+//! The first half looks from the sender `a`, the second from the receiver `b`, the third at hostile peers.
+
+mod kit;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kit::{
+    Random, Stubborn, actor, compare, data, data_on, drain, incarnation, limits, ms, post, undelivered_text,
+};
+use thespian_core::engine::Outputs;
+use thespian_core::engine::link::Lane::{self, Urgent, User};
+use thespian_core::engine::link::{Frame, Links, Progress, Refusal};
+use thespian_core::{ActorAddress, ActorExitRequest, DeadReason, Envelope, IntoMessage, Limits, Time};
+
+/// The links of one actor.
+struct Side {
+    me: char,
+    links: Links,
+    now: Time,
+    out: Outputs,
+    lines: Vec<String>,
+    /// Of which link the frames are that come.
+    link: u64,
+    /// By which place the links know a message that came, for its sequence number.
+    places: BTreeMap<(char, Lane, u64), u64>,
+}
+
+impl Side {
+    /// The links of an actor with a window of 3.
+    fn new(me: char) -> Side {
+        Side::with(me, limits(|_| {}))
+    }
+
+    fn with(me: char, limits: Arc<Limits>) -> Side {
+        let links = Links::new(actor(me), limits);
+        Side {
+            me,
+            links,
+            now: Time::ZERO,
+            out: Outputs::new(),
+            lines: Vec::new(),
+            link: 1,
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// From now on it is so many milliseconds after the start.
+    fn at(&mut self, milliseconds: u64) -> &mut Side {
+        self.now = ms(milliseconds);
+        self
+    }
+
+    /// From now on frames of this link come.
+    fn on(&mut self, link: u64) -> &mut Side {
+        self.link = link;
+        self
+    }
+
+    fn sends(&mut self, to: char, message: impl IntoMessage) -> &mut Side {
+        let envelope = kit::letter(self.me, to, message);
+        self.links.send(self.now, envelope, &mut self.out).expect("the message can travel");
+        self
+    }
+
+    /// The runtime sends.
+    fn system_sends(&mut self, to: char, message: impl IntoMessage) -> &mut Side {
+        let envelope = kit::letter(self.me, to, message).by_runtime();
+        self.links.send(self.now, envelope, &mut self.out).expect("the message can travel");
+        self
+    }
+
+    /// A user frame with a message comes.
+    fn gets(&mut self, from: char, sequence: u64, base: u64, message: &str) -> &mut Side {
+        let frame = data_on(self.link, User, sequence, base, message);
+        self.frame(from, frame)
+    }
+
+    /// Word comes that all below this place has been dealt with.
+    fn ack(&mut self, from: char, lane: Lane, handled: u64) -> &mut Side {
+        let link = self.link;
+        self.frame(from, Frame::Ack { lane, link, handled })
+    }
+
+    fn closed(&mut self, from: char, lane: Lane, handled: u64) -> &mut Side {
+        let link = self.link;
+        self.frame(from, Frame::Closed { lane, link, handled, reason: DeadReason::Dead })
+    }
+
+    fn frame(&mut self, from: char, frame: Frame) -> &mut Side {
+        let mut arrived: Vec<Envelope> = Vec::new();
+        let lane = match frame {
+            Frame::Data { lane, .. } | Frame::Ack { lane, .. } | Frame::Closed { lane, .. } => lane,
+        };
+        let progress = self.links.handle(self.now, actor(from), frame, &mut arrived, &mut self.out);
+        for envelope in &arrived {
+            let sequence = (envelope.number() & 0xff) - 1;
+            self.places.insert((from, lane, sequence), envelope.place());
+        }
+        drain(&mut self.out, &mut self.lines);
+        self.lines.extend(arrived.iter().map(|envelope| format!("arrived {}", post(envelope))));
+        self.note(progress)
+    }
+
+    /// The actor has dealt with the messages of these sequence numbers.
+    fn handled(&mut self, from: char, lane: Lane, sequences: impl IntoIterator<Item = u64>) -> &mut Side {
+        for sequence in sequences {
+            self.links.handled(actor(from), lane, self.places[&(from, lane, sequence)]);
+        }
+        self
+    }
+
+    fn flushes_acks(&mut self) -> &mut Side {
+        self.links.flush_acks(&mut self.out);
+        self
+    }
+
+    fn closes(&mut self, lane: Lane) -> &mut Side {
+        self.links.close(lane, DeadReason::Dead, &mut self.out);
+        self
+    }
+
+    fn loses(&mut self, peer: char) -> &mut Side {
+        let progress = self.links.peer_gone(actor(peer), DeadReason::HostLost, "cut off");
+        self.note(progress)
+    }
+
+    fn timeout(&mut self) -> &mut Side {
+        let progress = self.links.handle_timeout(self.now, &mut self.out);
+        drain(&mut self.out, &mut self.lines);
+        self.note(progress)
+    }
+
+    fn note(&mut self, progress: Progress) -> &mut Side {
+        for undelivered in &progress.undelivered {
+            self.lines.push(format!("undelivered {}", undelivered_text(undelivered)));
+        }
+        if progress.acknowledged > 0 {
+            self.lines.push(format!("acknowledged {}", progress.acknowledged));
+        }
+        self
+    }
+
+    /// Compares all that came of the inputs since the last call.
+    #[track_caller]
+    fn gives(&mut self, expected: &[&str]) -> &mut Side {
+        drain(&mut self.out, &mut self.lines);
+        compare(&self.lines, expected);
+        self.lines.clear();
+        self
+    }
+
+    /// Lets what came of the inputs go.
+    fn anything(&mut self) -> &mut Side {
+        drain(&mut self.out, &mut self.lines);
+        self.lines.clear();
+        self
+    }
+
+    /// When it is to be called next, in milliseconds.
+    fn due(&self) -> Option<u128> {
+        self.links.poll_timeout().map(|due| due.since_start().as_millis())
+    }
+}
+
+// -- the sender ------------------------------------------------------------------------------------------------
+
+#[test]
+fn messages_are_numbered_per_target_and_lane_and_links_are_counted() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").sends('c', "two").sends('b', "three").sends('b', ActorExitRequest::new()).gives(&[
+        "frame a->b user#1 0 (base 0) one",
+        "frame a->c user#2 0 (base 0) two",
+        "frame a->b user#1 1 (base 0) three",
+        "frame a->b urgent#3 0 (base 0) exit",
+    ]);
+}
+
+#[test]
+fn the_window_fills_and_is_refilled_by_acknowledgements() {
+    let mut a = Side::new('a');
+    for message in ["one", "two", "three", "four", "five", "six"] {
+        a.sends('b', message);
+    }
+    a.gives(&[
+        "frame a->b user#1 0 (base 0) one",
+        "frame a->b user#1 1 (base 0) two",
+        "frame a->b user#1 2 (base 0) three",
+    ]);
+    a.ack('b', User, 2).gives(&[
+        "frame a->b user#1 3 (base 2) four",
+        "frame a->b user#1 4 (base 2) five",
+        "acknowledged 2",
+    ]);
+    a.ack('b', User, 5).gives(&["frame a->b user#1 5 (base 5) six", "acknowledged 3"]);
+    assert!(!a.links.is_idle());
+    a.ack('b', User, 6).gives(&["acknowledged 1"]);
+    assert!(a.links.is_idle());
+    assert_eq!(a.due(), None);
+}
+
+#[test]
+fn an_acknowledgement_that_says_nothing_new_does_nothing() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").sends('b', "two").anything();
+    a.ack('b', User, 0).gives(&[]);
+    a.ack('b', User, 1).gives(&["acknowledged 1"]);
+    a.ack('b', User, 1).gives(&[]);
+    a.ack('b', User, 0).gives(&[]);
+}
+
+#[test]
+fn messages_of_the_runtime_are_not_counted_as_acknowledged() {
+    let mut a = Side::new('a');
+    a.system_sends('b', "status").sends('b', "one").anything();
+    a.ack('b', User, 1).gives(&[]);
+    a.ack('b', User, 2).gives(&["acknowledged 1"]);
+    assert!(a.links.is_idle());
+}
+
+#[test]
+fn what_is_not_acknowledged_is_sent_again_ever_more_seldom() {
+    let mut a = Side::new('a');
+    a.at(0).sends('b', "one").gives(&["frame a->b user#1 0 (base 0) one"]);
+    // 200 ms after sending, and then after 2, 4, 8, 16 and 16 times as long.
+    for (due, just_before) in [(200, 199), (600, 599), (1_400, 1_399), (3_000, 2_999), (6_200, 6_199)] {
+        assert_eq!(a.due(), Some(due.into()));
+        a.at(just_before).timeout().gives(&[]);
+        a.at(due).timeout().gives(&["frame a->b user#1 0 (base 0) one"]);
+    }
+    assert_eq!(a.due(), Some(9_400));
+    a.at(9_400).timeout().gives(&["frame a->b user#1 0 (base 0) one"]);
+    assert_eq!(a.due(), Some(12_600));
+}
+
+#[test]
+fn all_that_is_in_flight_is_sent_again_and_what_waits_is_not() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").sends('b', "two").sends('b', "three").sends('b', "four").anything();
+    a.at(200).timeout().gives(&[
+        "frame a->b user#1 0 (base 0) one",
+        "frame a->b user#1 1 (base 0) two",
+        "frame a->b user#1 2 (base 0) three",
+    ]);
+}
+
+#[test]
+fn an_acknowledgement_ends_the_back_off() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").sends('b', "two").at(200).timeout().at(600).timeout().anything();
+    assert_eq!(a.due(), Some(1_400));
+    a.at(700).ack('b', User, 1).gives(&["acknowledged 1"]);
+    assert_eq!(a.due(), Some(900), "one time-out after the acknowledgement, not four after the last try");
+    a.at(900).timeout().gives(&["frame a->b user#1 1 (base 1) two"]);
+}
+
+#[test]
+fn after_the_delivery_limit_messages_are_given_up_and_the_base_moves_on() {
+    let mut a = Side::with('a', limits(|limits| limits.delivery_limit = Duration::from_millis(100)));
+    a.at(0).sends('b', "one").sends('b', "two").sends('b', "three").sends('b', "four").anything();
+    a.at(50).sends('b', "five").gives(&[]);
+    assert_eq!(a.due(), Some(100));
+    a.at(99).timeout().gives(&[]);
+    // The fourth never left, so it was certainly not handled; the fifth has time yet, and its turn has come.
+    a.at(100).timeout().gives(&[
+        "frame a->b user#1 3 (base 3) five",
+        "undelivered a->b one (Expired, maybe handled)",
+        "undelivered a->b two (Expired, maybe handled)",
+        "undelivered a->b three (Expired, maybe handled)",
+        "undelivered a->b four (Expired)",
+    ]);
+    assert_eq!(a.due(), Some(150));
+    a.at(150).timeout().gives(&["undelivered a->b five (Expired, maybe handled)"]);
+    assert!(a.links.is_idle());
+    a.sends('b', "six").gives(&["frame a->b user#1 4 (base 4) six"]);
+}
+
+#[test]
+fn a_closed_lane_gives_back_what_was_not_handled() {
+    let mut a = Side::new('a');
+    for message in ["one", "two", "three", "four"] {
+        a.sends('b', message);
+    }
+    a.anything();
+    // What was handled counts as acknowledged, and all the rest as not handled, whether it was sent or not.
+    a.closed('b', User, 1).gives(&[
+        "frame a->b user#1 3 (base 1) four",
+        "undelivered a->b two (Dead)",
+        "undelivered a->b three (Dead)",
+        "undelivered a->b four (Dead)",
+        "acknowledged 1",
+    ]);
+    assert!(a.links.is_idle());
+}
+
+#[test]
+fn a_closed_lane_leaves_the_other_alone() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").sends('b', ActorExitRequest::new()).anything();
+    a.closed('b', User, 0).gives(&["undelivered a->b one (Dead)"]);
+    a.on(2).ack('b', Urgent, 1).gives(&["acknowledged 1"]);
+}
+
+#[test]
+fn when_a_peer_is_gone_what_was_sent_may_have_been_handled_and_what_waited_was_not() {
+    let mut a = Side::new('a');
+    for message in ["one", "two", "three", "four"] {
+        a.sends('b', message);
+    }
+    a.sends('c', "five").sends('b', ActorExitRequest::new()).anything();
+    a.loses('b').gives(&[
+        "undelivered a->b exit (HostLost, maybe handled)",
+        "undelivered a->b one (HostLost, maybe handled)",
+        "undelivered a->b two (HostLost, maybe handled)",
+        "undelivered a->b three (HostLost, maybe handled)",
+        "undelivered a->b four (HostLost)",
+    ]);
+    a.on(2).ack('c', User, 1).gives(&["acknowledged 1"]);
+    assert!(a.links.is_idle());
+}
+
+#[test]
+fn why_a_peer_is_gone_is_told_with_the_message() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").anything();
+    let progress = a.links.peer_gone(actor('b'), DeadReason::NeverStarted, "no such type");
+    assert_eq!(progress.undelivered.len(), 1);
+    assert_eq!(progress.undelivered[0].details, "no such type");
+}
+
+#[test]
+fn an_exit_request_does_not_wait_for_the_window_of_ordinary_messages() {
+    let mut a = Side::new('a');
+    for message in ["one", "two", "three", "four"] {
+        a.sends('b', message);
+    }
+    a.anything();
+    a.sends('b', ActorExitRequest::new()).gives(&["frame a->b urgent#2 0 (base 0) exit"]);
+    a.on(2).ack('b', Urgent, 1).gives(&["acknowledged 1"]);
+    assert!(!a.links.is_idle(), "the ordinary messages are still under way");
+}
+
+#[test]
+fn a_message_that_cannot_be_encoded_is_refused_and_given_back() {
+    let mut a = Side::new('a');
+    let refused = a.links.send(ms(0), kit::letter('a', 'b', Stubborn), &mut a.out);
+    let (envelope, refusal) = refused.expect_err("it cannot travel");
+    assert!(envelope.message().is::<Stubborn>());
+    assert!(matches!(refusal, Refusal::NotEncodable(error) if error.type_name == "Stubborn"));
+    // It took no place.
+    a.sends('b', "one").gives(&["frame a->b user#1 0 (base 0) one"]);
+}
+
+#[test]
+fn a_message_over_the_size_limit_is_refused_and_one_at_the_limit_travels() {
+    let mut a = Side::with('a', limits(|limits| limits.message_size = 5));
+    // A text is its length and its bytes.
+    let refused = a.links.send(ms(0), kit::letter('a', 'b', "12345"), &mut a.out);
+    let (_, refusal) = refused.expect_err("it is too large");
+    assert!(matches!(refusal, Refusal::TooLarge { size: 6 }), "{refusal:?}");
+    a.sends('b', "1234").gives(&["frame a->b user#1 0 (base 0) 1234"]);
+}
+
+#[test]
+fn all_that_is_not_acknowledged_is_named_when_the_sender_goes() {
+    let mut a = Side::new('a');
+    for message in ["one", "two", "three", "four", "five"] {
+        a.sends('b', message);
+    }
+    a.ack('b', User, 1).anything();
+    let left = a.links.into_unacknowledged();
+    let left: Vec<_> = left.map(|(envelope, maybe)| (kit::text(envelope.message()), maybe)).collect();
+    let named = |text: &str, maybe| (text.to_string(), maybe);
+    assert_eq!(left, [named("two", true), named("three", true), named("four", true), named("five", false)]);
+}
+
+/// Other peers, so many that links are looked through for those that are not used.
+fn crowd() -> impl Iterator<Item = ActorAddress> {
+    (2..65).map(|generation| incarnation('z', generation))
+}
+
+#[test]
+fn a_sender_forgets_a_link_that_was_idle_for_a_delivery_limit_and_opens_another() {
+    for (later, expected) in
+        [(99, "frame a->b user#1 1 (base 1) two"), (100, "frame a->b user#65 0 (base 0) two")]
+    {
+        let mut a = Side::with('a', limits(|limits| limits.delivery_limit = Duration::from_millis(100)));
+        a.at(0).sends('b', "one").ack('b', User, 1).anything();
+        a.at(later);
+        for peer in crowd() {
+            let envelope = "m".into_message().seal(&peer, &actor('a'));
+            a.links.send(a.now, envelope, &mut a.out).expect("it can travel");
+        }
+        a.anything().sends('b', "two").gives(&[expected]);
+    }
+}
+
+#[test]
+fn word_about_an_earlier_link_says_nothing_about_this_one() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").anything().loses('b').gives(&["undelivered a->b one (HostLost, maybe handled)"]);
+    a.sends('b', "two").gives(&["frame a->b user#2 0 (base 0) two"]);
+    a.ack('b', User, 1).closed('b', User, 0).gives(&[]);
+    a.on(3).ack('b', User, 1).gives(&[]);
+    a.on(2).ack('b', User, 1).gives(&["acknowledged 1"]);
+}
+
+// -- the receiver ----------------------------------------------------------------------------------------------
+
+#[test]
+fn messages_arrive_in_order_and_are_acknowledged_when_handled() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").gives(&["arrived a->b one", "arrived a->b two"]);
+    b.flushes_acks().gives(&[]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#1 1"]);
+    b.handled('a', User, [1]).flushes_acks().gives(&["frame b->a ack user#1 2"]);
+    b.flushes_acks().gives(&[]);
+}
+
+#[test]
+fn one_acknowledgement_serves_for_many_messages() {
+    let mut b = Side::new('b');
+    for place in 0..3 {
+        b.gets('a', place, 0, "m");
+    }
+    b.gets('c', 0, 0, "m").anything();
+    b.handled('a', User, 0..3).handled('c', User, [0]);
+    b.flushes_acks().gives(&["frame b->a ack user#1 3", "frame b->c ack user#1 1"]);
+}
+
+#[test]
+fn a_message_handled_out_of_turn_is_not_acknowledged_before_those_in_front() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").anything();
+    b.handled('a', User, [1]).flushes_acks().gives(&[]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#1 2"]);
+}
+
+#[test]
+fn a_repetition_is_not_taken_twice_and_acknowledged_again() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").gives(&["arrived a->b one"]);
+    // It is still being handled, and the sender is told so.
+    b.gets('a', 0, 0, "one").gives(&["frame b->a ack user#1 0"]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#1 1"]);
+    b.gets('a', 0, 0, "one").gives(&["frame b->a ack user#1 1"]);
+}
+
+#[test]
+fn what_comes_early_waits_for_its_turn() {
+    let mut b = Side::new('b');
+    b.gets('a', 2, 0, "three").gives(&[]);
+    b.gets('a', 1, 0, "two").gives(&[]);
+    b.gets('a', 1, 0, "two").gives(&[]);
+    b.gets('a', 0, 0, "one").gives(&["arrived a->b one", "arrived a->b two", "arrived a->b three"]);
+    b.handled('a', User, 0..3).flushes_acks().gives(&["frame b->a ack user#1 3"]);
+}
+
+#[test]
+fn no_more_comes_early_than_the_window_has_room_for() {
+    let mut b = Side::new('b');
+    for place in 1..100 {
+        b.gets('a', place, 0, &format!("place {place}"));
+    }
+    b.gives(&[]);
+    b.gets('a', 0, 0, "place 0");
+    b.gives(&["arrived a->b place 0", "arrived a->b place 1", "arrived a->b place 2"]);
+}
+
+#[test]
+fn a_gap_that_the_sender_gave_up_is_not_waited_for() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").gets('a', 2, 0, "three").gives(&["arrived a->b one"]);
+    // The base says that places 0 and 1 will not come again.
+    b.gets('a', 3, 2, "four").gives(&["arrived a->b three", "arrived a->b four"]);
+    b.gets('a', 1, 0, "two").gives(&["frame b->a ack user#1 0"]);
+    b.handled('a', User, [0, 2, 3]).flushes_acks().gives(&["frame b->a ack user#1 4"]);
+}
+
+#[test]
+fn what_came_early_and_was_given_up_meanwhile_is_still_taken_once_and_in_order() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").gets('a', 2, 0, "three").gives(&["arrived a->b one"]);
+    b.gets('a', 5, 5, "six").gives(&["arrived a->b three", "arrived a->b six"]);
+    b.gets('a', 2, 0, "three").gives(&["frame b->a ack user#1 0"]);
+}
+
+#[test]
+fn a_link_that_begins_in_the_middle_begins_at_the_base() {
+    let mut b = Side::new('b');
+    b.gets('a', 8, 7, "later").gives(&[]);
+    b.gets('a', 7, 7, "sooner").gives(&["arrived a->b sooner", "arrived a->b later"]);
+}
+
+#[test]
+fn the_lanes_do_not_wait_for_each_other() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").frame('a', data(Urgent, 0, 0, ActorExitRequest::new()));
+    b.gives(&["arrived a->b one", "arrived a->b exit"]);
+    b.handled('a', Urgent, [0]).flushes_acks().gives(&["frame b->a ack urgent#1 1"]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#1 1"]);
+}
+
+#[test]
+fn senders_do_not_wait_for_each_other() {
+    let mut b = Side::new('b');
+    b.gets('a', 1, 0, "early").gets('c', 0, 0, "from c").gives(&["arrived c->b from c"]);
+}
+
+#[test]
+fn closing_tells_every_sender_how_far_it_came() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").gets('c', 0, 0, "three").gets('c', 2, 0, "early");
+    b.frame('a', data(Urgent, 0, 0, ActorExitRequest::new())).anything();
+    b.handled('a', User, [0]).handled('c', User, [0]);
+    b.closes(User).gives(&["frame b->a closed user#1 1", "frame b->c closed user#1 1"]);
+    b.closes(Urgent).gives(&["frame b->a closed urgent#1 0"]);
+}
+
+#[test]
+fn a_closed_lane_takes_nothing_and_says_so() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").handled('a', User, [0]).closes(User).anything();
+    b.gets('a', 1, 0, "two").gives(&["frame b->a closed user#1 1"]);
+    b.gets('c', 4, 4, "from a stranger").gives(&["frame b->c closed user#1 4"]);
+    b.frame('a', data(Urgent, 0, 0, ActorExitRequest::new())).gives(&["arrived a->b exit"]);
+}
+
+#[test]
+fn a_later_link_of_a_sender_begins_anew_and_an_earlier_one_is_over() {
+    let mut b = Side::new('b');
+    b.on(3).gets('a', 0, 0, "one").gets('a', 2, 0, "early").gives(&["arrived a->b one"]);
+    b.on(2).gets('a', 0, 0, "old").gives(&[]);
+    b.on(4).gets('a', 0, 0, "two").gives(&["arrived a->b two"]);
+    b.on(3).gets('a', 1, 0, "old").gives(&[]);
+    b.on(4).gets('a', 1, 0, "three").gives(&["arrived a->b three"]);
+    b.handled('a', User, 0..2).flushes_acks().gives(&["frame b->a ack user#4 2"]);
+}
+
+#[test]
+fn what_is_handled_of_an_earlier_link_is_not_taken_for_the_later_ones() {
+    let mut b = Side::new('b');
+    b.on(1).gets('a', 0, 0, "one").anything();
+    let first = b.places[&('a', User, 0)];
+    b.on(2).gets('a', 0, 0, "two").anything();
+    b.links.handled(actor('a'), User, first);
+    b.flushes_acks().gives(&[]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#2 1"]);
+}
+
+#[test]
+fn a_repetition_that_comes_when_the_peer_is_gone_is_not_taken_twice() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").handled('a', User, [0]).anything();
+    b.loses('a').gets('a', 0, 0, "one").gives(&["frame b->a ack user#1 1"]);
+}
+
+#[test]
+fn a_receiver_forgets_a_link_that_was_not_used_for_two_delivery_limits_but_not_what_is_being_handled() {
+    for (later, expected) in [(199, "frame b->a ack user#1 1"), (200, "arrived a->b one")] {
+        let mut b = Side::with('b', limits(|limits| limits.delivery_limit = Duration::from_millis(100)));
+        b.at(0).gets('a', 0, 0, "one").gets('c', 0, 0, "two").handled('a', User, [0]).anything();
+        b.at(later);
+        for peer in crowd() {
+            b.links.handle(b.now, peer, data(User, 0, 0, "m"), &mut Vec::new(), &mut b.out);
+        }
+        b.anything().gets('a', 0, 0, "one").gives(&[expected]);
+        b.gets('c', 0, 0, "two").gives(&["frame b->c ack user#1 0"]);
+    }
+}
+
+// -- both ------------------------------------------------------------------------------------------------------
+
+/// Two sides and a network that loses, repeats and reorders, driven by a seed.
+#[test]
+fn everything_is_delivered_once_and_in_order_over_a_network_that_does_its_worst() {
+    for seed in 0..50 {
+        let mut random = Random(seed);
+        let (mut a, mut b) = (Side::new('a'), Side::new('b'));
+        let mut under_way: Vec<(bool, Frame)> = Vec::new();
+        let mut taken: Vec<String> = Vec::new();
+        let mut sent = 0;
+        let mut acknowledged = 0;
+        for step in 0u64.. {
+            assert!(step < 200_000, "seed {seed}: {} of {sent} taken", taken.len());
+            (a.now, b.now) = (ms(step), ms(step));
+            if sent < 40 && random.below(3) == 0 {
+                a.sends('b', format!("{sent}"));
+                sent += 1;
+            }
+            let progress = a.links.handle_timeout(a.now, &mut a.out);
+            assert!(progress.undelivered.is_empty(), "seed {seed}: nothing expires");
+            for (to_b, out) in [(true, &mut a.out), (false, &mut b.out)] {
+                while let Some(frame) = poll_frame(out) {
+                    let copies = random.pick(&[0, 1, 1, 2]);
+                    under_way.extend((0..copies).map(|_| (to_b, frame.clone())));
+                }
+            }
+            if under_way.is_empty() {
+                if acknowledged == 40 {
+                    break;
+                }
+                continue;
+            }
+            let (to_b, frame) = under_way.swap_remove(random.below(under_way.len() as u64) as usize);
+            let mut arrived = Vec::new();
+            let (to, from) = if to_b { (&mut b, 'a') } else { (&mut a, 'b') };
+            let progress = to.links.handle(to.now, actor(from), frame, &mut arrived, &mut to.out);
+            acknowledged += progress.acknowledged;
+            for envelope in arrived {
+                taken.push(kit::text(envelope.message()));
+                b.links.handled(actor('a'), User, envelope.place());
+            }
+            b.links.flush_acks(&mut b.out);
+        }
+        let expected: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+        assert_eq!(taken, expected, "seed {seed}");
+        assert!(a.links.is_idle(), "seed {seed}");
+    }
+}
+
+fn poll_frame(out: &mut Outputs) -> Option<Frame> {
+    use thespian_core::engine::{Effect, Output};
+    match out.poll()? {
+        Output::Other(effect) => match *effect {
+            Effect::Frame { frame, .. } => Some(*frame),
+            other => panic!("links only ask for frames, not {other:?}"),
+        },
+        other => panic!("links only ask for frames, not {other:?}"),
+    }
+}
+
+// -- hostile peers ---------------------------------------------------------------------------------------------
+
+#[test]
+fn an_acknowledgement_of_what_was_never_sent_settles_what_was_and_nothing_that_follows() {
+    let mut a = Side::new('a');
+    for message in ["one", "two", "three", "four"] {
+        a.sends('b', message);
+    }
+    a.anything();
+    a.ack('b', User, u64::MAX).gives(&["frame a->b user#1 3 (base 3) four", "acknowledged 3"]);
+    a.sends('b', "five").gives(&["frame a->b user#1 4 (base 3) five"]);
+}
+
+#[test]
+fn word_from_a_stranger_changes_nothing() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").anything();
+    a.ack('x', User, 7).closed('x', User, 7).loses('x').gives(&[]);
+    a.ack('b', Urgent, 7).closed('b', Urgent, 7).gives(&[]);
+    assert!(!a.links.is_idle());
+}
+
+#[test]
+fn a_closed_lane_that_says_it_handled_more_than_was_sent_settles_all() {
+    let mut a = Side::new('a');
+    a.sends('b', "one").sends('b', "two").anything();
+    a.closed('b', User, u64::MAX).gives(&["acknowledged 2"]);
+    assert!(a.links.is_idle());
+}
+
+#[test]
+fn a_place_far_ahead_is_not_kept() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 0, "one").anything();
+    for place in [4, 5, 1 << 32, u64::MAX - 1, u64::MAX] {
+        b.gets('a', place, 0, "far").gives(&[]);
+    }
+    b.gets('a', 1, 0, "two").gets('a', 2, 0, "three").gets('a', 3, 0, "four");
+    b.gives(&["arrived a->b two", "arrived a->b three", "arrived a->b four"]);
+}
+
+#[test]
+fn a_base_above_its_own_place_only_loses_the_sender_its_messages() {
+    let mut b = Side::new('b');
+    b.gets('a', 0, 9, "one").gives(&["frame b->a ack user#1 9"]);
+    b.gets('a', 3, 20, "two").gives(&["frame b->a ack user#1 20"]);
+    b.gets('a', 20, 0, "three").gives(&["arrived a->b three"]);
+}
+
+#[test]
+fn the_last_of_all_places_is_not_taken_and_overflows_nothing() {
+    let mut b = Side::new('b');
+    b.gets('a', u64::MAX - 1, u64::MAX - 1, "one").gives(&["arrived a->b one"]);
+    b.gets('a', u64::MAX, u64::MAX, "two").gives(&[]);
+    b.gets('c', u64::MAX, u64::MAX, "three").gives(&[]);
+    b.gets('c', 7, 7, "four").gives(&["frame b->c ack user#1 18446744073709551615"]);
+}
+
+/// Peers that know the frames but not the rules.
+#[test]
+fn a_hundred_thousand_random_frames_are_taken_at_most_once_each_and_in_order() {
+    const PEERS: [char; 3] = ['x', 'y', 'z'];
+    let limits = limits(|_| {});
+    let window = limits.window as usize;
+    let mut b = Side::with('b', limits);
+    let mut random = Random(0x0b5e_55ed);
+    let mut last_taken: BTreeMap<(char, Lane), u64> = BTreeMap::new();
+    let mut taken = 0u32;
+    // Where each peer is, more or less: its link, and its place there.
+    let mut positions: BTreeMap<char, (u64, u64)> = BTreeMap::new();
+    for step in 0..100_000u64 {
+        b.now = ms(step);
+        let peer = random.pick(&PEERS);
+        let lane = random.pick(&[User, User, User, Urgent]);
+        let (link, around) = positions.entry(peer).or_insert((5, 0));
+        match random.below(1_000) {
+            0..50 => *around += random.below(5),
+            50..53 => (*link, *around) = (*link + 1, 0),
+            53..55 => *around += random.below(1 << 30),
+            _ => {}
+        }
+        let around = *around;
+        let link = *link - u64::from(random.below(20) == 0);
+        let near = |random: &mut Random| (around + random.below(12)).saturating_sub(4);
+        let place = match random.below(50) {
+            0 => u64::MAX - random.below(1 << 30),
+            1 => u64::MAX - random.below(2),
+            _ => near(&mut random),
+        };
+        let base = near(&mut random);
+        let frame = match random.below(20) {
+            0 => Frame::Ack { lane, link: random.below(10), handled: place },
+            1 => Frame::Closed { lane, link: random.below(10), handled: place, reason: DeadReason::Dead },
+            _ if lane == Urgent => data_on(link, lane, place, base, ActorExitRequest::new()),
+            _ => data_on(link, lane, place, base, "m"),
+        };
+        if random.below(10) == 0 {
+            let envelope = kit::letter('b', peer, "answer");
+            b.links.send(b.now, envelope, &mut b.out).expect("it can travel");
+        }
+        let mut arrived = Vec::new();
+        b.links.handle(b.now, actor(peer), frame, &mut arrived, &mut b.out);
+        assert!(arrived.len() <= window + 1, "step {step}: one frame brings {} messages", arrived.len());
+        for envelope in arrived {
+            let number = envelope.number();
+            let before = last_taken.insert((peer, lane), number);
+            assert!(before.is_none_or(|before| before < number), "step {step}: {number:x} after {before:x?}");
+            b.links.handled(actor(peer), lane, envelope.place());
+            taken += 1;
+        }
+        if random.below(4) == 0 {
+            b.links.handle_timeout(b.now, &mut b.out);
+            b.links.flush_acks(&mut b.out);
+        }
+        // Each sends at most its flight again, and says once how far it came.
+        assert!(
+            b.out.len() <= PEERS.len() * 2 * (2 * window + 1) + 1,
+            "step {step}: {} outputs",
+            b.out.len()
+        );
+        while b.out.poll().is_some() {}
+    }
+    assert!(taken > 1_000, "the peers are hostile, but not so that nothing is taken: {taken}");
+}
