@@ -299,6 +299,25 @@ fn an_actor_that_is_killed_while_its_handler_waits_in_a_flush_asks_for_nothing_m
 }
 
 #[test]
+fn the_addresses_that_an_actor_was_given_after_it_was_killed_are_free_again() {
+    let mut stage = Stage::with(|limits| limits.steps_per_call = 1);
+    let parent = stage.puppet();
+    stage.order(&parent, [Step::Create]);
+    stage.run();
+    let child = stage.address();
+    let (sink, busy) = (stage.puppet(), stage.puppet());
+    stage.send(&busy, "m");
+    stage.order(&child, [flood(sink, "m", 4), Step::Flush, Step::Create, Step::CreateNamed("n".into())]);
+    stage.world.run().expect_err("one delivery is the limit");
+    stage.world.kill(parent, "kill -9");
+    while stage.world.run().is_err() {}
+    // The two places that the dead had are free, and the next is a new one.
+    let mut slots: Vec<u64> = (0..3).map(|_| stage.puppet().slot()).collect();
+    slots.sort();
+    assert_eq!(slots, [parent.slot(), child.slot(), busy.slot() + 1]);
+}
+
+#[test]
 fn an_actor_that_is_killed_before_its_delivery_gives_the_message_back() {
     let mut stage = Stage::with(|limits| limits.steps_per_call = 1);
     let (b, c, handler) = (stage.puppet(), stage.puppet(), stage.puppet());

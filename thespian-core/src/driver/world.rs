@@ -715,7 +715,7 @@ impl World {
             }
         } else {
             // It was killed while its handler ran, which can only be in a flush.
-            actions.clear();
+            self.abandon(at.0, &mut actions);
             self.give_back_maybe_handled(envelope);
         }
         self.spare.push(actions);
