@@ -55,6 +55,13 @@ pub enum Error {
         /// What went wrong and what to do.
         cause: String,
     },
+    /// The system does not come down.
+    ShutdownFailure {
+        /// The base.
+        base: String,
+        /// What is left, and what to do.
+        cause: String,
+    },
     /// There was no answer in time: the guide's `ActorSystemRequestTimeout`.
     RequestTimeout {
         /// What was waited for.
@@ -178,7 +185,13 @@ impl Error {
     /// Whether this is one of the guide's `ActorSystemFailure`s: the system failed, and the caller could not have
     /// known better.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Error::StartupFailure { .. } | Error::RequestTimeout { .. } | Error::SystemDown { .. })
+        matches!(
+            self,
+            Error::StartupFailure { .. }
+                | Error::ShutdownFailure { .. }
+                | Error::RequestTimeout { .. }
+                | Error::SystemDown { .. }
+        )
     }
 
     /// Whether time ran out.
@@ -212,6 +225,7 @@ impl fmt::Display for Error {
             }
             Error::ActorStartFailed { actor, details } => write!(f, "{actor} could not start: {details}"),
             Error::StartupFailure { base, cause } => write!(f, "{base} could not be started: {cause}"),
+            Error::ShutdownFailure { base, cause } => write!(f, "{base} could not be shut down: {cause}"),
             Error::RequestTimeout { waited_for, timeout } => write!(f, "no {waited_for} within {timeout:?}"),
             Error::TargetDead { target } => write!(f, "{target} is dead"),
             Error::RequestPoisoned { target, details } => {

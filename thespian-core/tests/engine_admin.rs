@@ -662,9 +662,9 @@ fn during_a_shutdown_dead_letters_say_so() {
 #[test]
 fn a_question_from_another_process_is_answered_and_acknowledged() {
     let mut admin = Bench::with(limits(|_| {}), true, false);
-    let question = data(Lane::User, 0, 0, StatusReq);
+    let question = data(Lane::Urgent, 0, 0, StatusReq);
     admin.told(AdminInput::Frame(actor('a'), question, Counters::default()));
-    admin.gives(&["frame admin->a ack user#1 1", "frame admin->a user#1 0 (base 0) running, 0 actors []"]);
+    admin.gives(&["frame admin->a ack urgent#1 1", "frame admin->a user#1 0 (base 0) running, 0 actors []"]);
     assert_eq!(admin.due(), Some(200));
     let ack = Frame::Ack { lane: Lane::User, link: 1, handled: 1 };
     admin.told(AdminInput::Frame(actor('a'), ack, Counters::default())).gives(&[]);
@@ -696,4 +696,26 @@ fn a_message_from_another_process_that_is_no_question_becomes_a_dead_letter() {
     let mut admin = Bench::with(limits(|_| {}), true, true);
     admin.told(AdminInput::Frame(actor('a'), data(Lane::User, 0, 0, "hello"), Counters::default()));
     admin.gives(&["frame admin->a ack user#1 1", "account a#1 DeadLettered", "log debug a"]);
+}
+
+#[test]
+fn a_second_call_for_a_name_waits_until_the_actor_runs_or_does_not() {
+    for runs in [true, false] {
+        let mut admin = Bench::new();
+        for call in [1, 2] {
+            admin.admin.claim_name("n", actor('a'));
+            let spec = Box::new(named("n"));
+            admin.told(AdminInput::Create { call: CallId(call), address: actor('a'), spec });
+        }
+        admin.gives(&["launch a Worker"]);
+        let outcome = match runs {
+            true => Ok(()),
+            false => Err(LaunchError::Incompatible("no".into())),
+        };
+        admin.told(AdminInput::Launched(actor('a'), outcome));
+        match runs {
+            true => admin.gives(&["answer 1 a", "answer 2 a"]),
+            false => admin.anything(),
+        };
+    }
 }

@@ -294,3 +294,14 @@ fn what_nobody_acknowledges_is_sent_again_and_given_up_in_the_end() {
     e.at(300).timeout().gives(&["admin<-e dead letter e->a exit (Expired, maybe handled)"]);
     e.frame('a', Frame::Ack { lane: Urgent, link: 1, handled: 1 }).gives(&[]);
 }
+
+#[test]
+fn poison_for_a_full_endpoint_is_a_dead_letter() {
+    let mut endpoint = Endpoint::new(actor('e'), limits(|limits| limits.endpoint_queue = 2), false, false);
+    let mut out = Outputs::new();
+    for _ in 0..5 {
+        let undelivered = Undelivered::new(letter('e', 'a', "m"), DeadReason::NeverStarted);
+        endpoint.handle(ms(0), EndpointInput::Undelivered(Box::new(undelivered)), &mut out);
+    }
+    assert_eq!((endpoint.unread().count(), out.len()), (2, 3));
+}

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kit::{
-    Fresh, Hasty, Random, Stubborn, Surroundings, Worker, actor, admin, asked, compare, data, data_on, drain,
+    Fresh, Hasty, Random, Stubborn, Surroundings, Worker, actor, asked, compare, data, data_on, drain,
     letter, limits, ms, name, post,
 };
 use thespian_core::engine::link::Frame;
 use thespian_core::engine::link::Lane::{Urgent, User};
 use thespian_core::engine::{Host, HostConfig, HostInput, Outputs, Reason, ToHost, Undelivered};
 use thespian_core::{
-    Actor, ActorExitRequest, ActorType, Context, DeadReason, Envelope, ExitCause, Failure, Flow, IntoMessage,
-    Limits, PoisonMessage, StatusReq, Time,
+    Actions, Actor, ActorExitRequest, ActorType, Context, DeadReason, Envelope, ExitCause, Failure,
+    FailurePolicy, Flow, IntoMessage, Limits, PoisonMessage, StatusReq, Time,
 };
 
 /// A host, and the message that its handler has in hand.
@@ -50,7 +50,8 @@ impl Bench {
     }
 
     fn build(kind: &'static ActorType, limits: Arc<Limits>, linked: bool, accounting: bool) -> Bench {
-        let config = HostConfig { address: actor('h'), kind, admin: admin(), limits, linked, accounting };
+        let config =
+            HostConfig { address: actor('h'), kind, policy: kind.policy(), limits, linked, accounting };
         Bench {
             host: Host::new(config),
             now: Time::ZERO,
@@ -1016,4 +1017,79 @@ fn a_hundred_thousand_random_inputs_leave_the_promises_whole() {
         h.anything();
     }
     assert!(deliveries > 1_000, "the peers are hostile, but not so that nothing is delivered: {deliveries}");
+}
+
+/// A host without the bench, which hands messages to a handler that says nothing.
+fn bare(linked: bool) -> Host {
+    Host::new(HostConfig {
+        address: actor('h'),
+        kind: ActorType::of::<Worker>(),
+        policy: FailurePolicy::RETRY_ONCE,
+        limits: limits(|_| {}),
+        linked,
+        accounting: false,
+    })
+}
+
+/// The handler has handled the message that was delivered, and asked for this.
+fn finishes(host: &mut Host, envelope: Envelope, mut actions: Actions, out: &mut Outputs) {
+    host.handle(ms(1), HostInput::Finished { envelope, outcome: Ok(Flow::Done), actions: &mut actions }, out);
+}
+
+#[test]
+fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children() {
+    let (mut host, mut out) = (bare(false), Outputs::new());
+    host.handle(ms(0), HostInput::Arrived(letter('a', 'h', "go")), &mut out);
+    let order = drain(&mut out, &mut Vec::new()).remove(0);
+    let actions = asked(&mut Surroundings::default(), actor('h'), actor('a'), |ctx| {
+        ctx.create_actor::<Worker>();
+    });
+    finishes(&mut host, order, actions, &mut out);
+    let mut lines = Vec::new();
+    for spares in [false, true] {
+        host.handle(ms(0), HostInput::Arrived(letter('a', 'h', ActorExitRequest::new())), &mut out);
+        let request = drain(&mut out, &mut Vec::new()).remove(0);
+        if spares && let Some(request) = request.message().downcast_ref::<ActorExitRequest>() {
+            request.not_recursive();
+        }
+        finishes(&mut host, request, Actions::new(1), &mut out);
+        lines.clear();
+        drain(&mut out, &mut lines);
+    }
+    compare(&lines, &["credit a 1"]);
+}
+
+#[test]
+fn own_messages_that_come_back_are_not_taken_for_others() {
+    let (mut host, mut out) = (bare(false), Outputs::new());
+    host.handle(ms(0), HostInput::Arrived(letter('a', 'h', "go")), &mut out);
+    let order = drain(&mut out, &mut Vec::new()).remove(0);
+    let actions = asked(&mut Surroundings::default(), actor('h'), actor('a'), |ctx| {
+        ctx.send(&actor('h'), "to itself");
+        ctx.send(&actor('b'), "to another");
+    });
+    finishes(&mut host, order, actions, &mut out);
+    let back = Undelivered::new(letter('h', 'h', "to itself"), DeadReason::Dead);
+    host.handle(ms(2), HostInput::Undelivered(Box::new(back)), &mut out);
+    assert_eq!(host.status(ms(2)).queues.outgoing, 1);
+}
+
+#[test]
+fn a_request_for_the_status_is_handled_whatever_becomes_of_the_mailbox() {
+    let (mut host, mut out) = (bare(true), Outputs::new());
+    for frame in [data(User, 0, 0, "busy"), data(User, 1, 0, "waits"), data(Urgent, 0, 0, StatusReq)] {
+        host.handle(ms(0), HostInput::Frame(actor('a'), frame), &mut out);
+    }
+    let exit = data(Urgent, 0, 0, ActorExitRequest::new());
+    host.handle(ms(0), HostInput::Frame(actor('c'), exit), &mut out);
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        let envelope = drain(&mut out, &mut lines).remove(0);
+        finishes(&mut host, envelope, Actions::new(1), &mut out);
+    }
+    drain(&mut out, &mut lines);
+    // Of the lane with the mailbox the first has been handled, and of the other everything.
+    for line in ["frame h->a closed user#1 1", "frame h->a ack urgent#1 1"] {
+        assert!(lines.iter().any(|known| known == line), "{line} is not in {lines:#?}");
+    }
 }

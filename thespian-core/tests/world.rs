@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kit::{SYSTEM, compare, key, name};
 use stage::{Order, Puppet, Stage, Step, Stillborn};
-use thespian_core::engine::link::Frame;
+use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::{Actor, ActorExitRequest, AddressKey, Error, IntoMessage, StatusReq, SystemId};
 
 fn tell(to: thespian_core::ActorAddress, text: &str) -> Step {
@@ -265,19 +265,20 @@ fn two_actors_that_are_paused_by_each_other_come_to_an_end() {
 
 #[test]
 fn an_actor_that_is_killed_while_its_handler_waits_in_a_flush_asks_for_nothing_more() {
-    let mut stage = Stage::with(|limits| limits.steps_per_call = 1);
+    let mut stage = Stage::with(|limits| limits.steps_per_call = 3);
     let parent = stage.puppet();
     stage.order(&parent, [Step::Create]);
     stage.run();
     let child = stage.address();
     let (sink, busy, handler) = (stage.puppet(), stage.puppet(), stage.puppet());
+    let more = [stage.puppet(), stage.puppet()];
     stage.order(&handler, [Step::HandleDeadLetters]);
     stage.run();
     let caller = stage.caller;
     // The step limit leaves the child's delivery waiting, so that its parent's death comes behind it.
-    stage.send(&busy, "m");
+    [busy, more[0], more[1]].iter().for_each(|busy| stage.send(busy, "m"));
     stage.order(&child, [flood(sink, "flushed", 4), Step::Flush, tell(caller, "too late"), Step::Create]);
-    stage.world.run().expect_err("one delivery is the limit");
+    stage.world.run().expect_err("three deliveries are the limit");
     stage.trace.take();
     stage.world.kill(parent, "kill -9");
     while stage.world.run().is_err() {}
@@ -295,20 +296,20 @@ fn an_actor_that_is_killed_while_its_handler_waits_in_a_flush_asks_for_nothing_m
     assert_eq!(letters, ["begin admin=>f.8 dead(a.3->c.5 <Order> Dead, maybe handled)"]);
     assert_eq!(lines.iter().filter(|line| line.ends_with("flushed")).count(), 4);
     assert_eq!(stage.answers(), [""; 0]);
-    assert_eq!(stage.world.actors(SYSTEM), [sink, busy, handler]);
+    assert_eq!(stage.world.actors(SYSTEM), [sink, busy, handler, more[0], more[1]]);
 }
 
 #[test]
 fn the_addresses_that_an_actor_was_given_after_it_was_killed_are_free_again() {
-    let mut stage = Stage::with(|limits| limits.steps_per_call = 1);
+    let mut stage = Stage::with(|limits| limits.steps_per_call = 3);
     let parent = stage.puppet();
     stage.order(&parent, [Step::Create]);
     stage.run();
     let child = stage.address();
     let (sink, busy) = (stage.puppet(), stage.puppet());
-    stage.send(&busy, "m");
+    (0..3).for_each(|_| stage.send(&busy, "m"));
     stage.order(&child, [flood(sink, "m", 4), Step::Flush, Step::Create, Step::CreateNamed("n".into())]);
-    stage.world.run().expect_err("one delivery is the limit");
+    stage.world.run().expect_err("three deliveries are the limit");
     stage.world.kill(parent, "kill -9");
     while stage.world.run().is_err() {}
     // The two places that the dead had are free, and the next is a new one.
@@ -568,4 +569,47 @@ fn behind_a_network_a_family_exits_and_a_shutdown_comes_to_its_end() {
     stage.pass(1_000);
     assert!(stage.world.is_down(SYSTEM));
     assert_eq!(stage.world.actors(SYSTEM), []);
+}
+
+// -- what was wrong once ---------------------------------------------------------------------------------------
+
+#[test]
+fn actors_that_do_not_exit_are_killed_once_the_grace_is_over() {
+    // Nothing urgent reaches an actor, so it is never asked.
+    let mut stage = Stage::behind(|_, to, frame| match frame {
+        Frame::Data { lane: Lane::Urgent, .. } if to.slot() > 1 => vec![],
+        _ => vec![1],
+    });
+    stage.puppet();
+    stage.world.shutdown(SYSTEM);
+    stage.pass(6_000);
+    assert!(stage.world.is_down(SYSTEM));
+}
+
+#[test]
+fn what_a_killed_actor_had_handled_is_credited_to_its_senders() {
+    let mut stage = Stage::with(|limits| {
+        limits.steps_per_call = 3;
+        limits.outgoing_high = 100;
+    });
+    let (sender, target) = (stage.puppet(), stage.puppet());
+    stage.order(&sender, [flood(target, "m", 5)]);
+    stage.world.run().expect_err("three deliveries are the limit");
+    // The order and two of the five have been handled.
+    stage.world.kill(target, "kill -9");
+    while stage.world.run().is_err() {}
+    stage.send(&sender, StatusReq);
+    while stage.world.run().is_err() {}
+    assert_eq!(stage.answers(), ["idle, user 0 system 0 outgoing 0"]);
+}
+
+#[test]
+fn the_step_limit_holds_inside_a_flush() {
+    let mut stage = Stage::with(|limits| limits.steps_per_call = 100);
+    let (one, other, busy) = (stage.puppet(), stage.puppet(), stage.puppet());
+    stage.order(&one, [flood(other, "m", 4), Step::Flush]);
+    stage.order(&other, [flood(one, "m", 4), Step::Flush]);
+    stage.order(&busy, [Step::Again(100_000)]);
+    stage.world.run().expect_err("it does not settle");
+    assert!(stage.world.deliveries() < 1000, "{} deliveries", stage.world.deliveries());
 }

@@ -409,7 +409,7 @@ impl RunningSystem for System {
         while !state.world.is_down(self.id) {
             if !state.step(Time::FAR)? {
                 let cause = "actors are left, and nothing will happen any more".into();
-                return Err(Error::StartupFailure { base: NAME.into(), cause });
+                return Err(Error::ShutdownFailure { base: NAME.into(), cause });
             }
         }
         state.settle()

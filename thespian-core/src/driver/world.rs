@@ -24,9 +24,9 @@ use crate::engine::{
     HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
 };
 use crate::{
-    Actions, ActorAddress, ActorSpec, ActorTypes, AddressKey, AnyMessage, Capabilities, Context, Counters,
-    DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, Flow, Limits, StartError,
-    SystemId, Time, Value,
+    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Context,
+    Counters, DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow,
+    Limits, StartError, SystemId, Time, Value,
 };
 
 /// Where a world gets the time from while a handler runs.
@@ -132,13 +132,15 @@ pub struct World {
     control: BTreeMap<ActorAddress, Time>,
     answers: BTreeMap<CallId, Result<ActorAddress, Error>>,
     call_count: u64,
-    paused: Vec<ActorAddress>,
+    paused: BTreeSet<ActorAddress>,
     /// Actions buffers that are not in use: more than one only while flushes nest.
     spare: Vec<Actions>,
     /// The system whose actor is running.
     running_in: usize,
     flush_depth: u32,
     deliveries: u64,
+    /// How many deliveries there may have been when the call that is running ends.
+    limit: u64,
 }
 
 struct System {
@@ -224,11 +226,12 @@ impl World {
             control: BTreeMap::new(),
             answers: BTreeMap::new(),
             call_count: 0,
-            paused: Vec::new(),
+            paused: BTreeSet::new(),
             spare: Vec::new(),
             running_in: 0,
             flush_depth: 0,
             deliveries: 0,
+            limit: 0,
         }
     }
 
@@ -462,10 +465,10 @@ impl World {
     pub fn run(&mut self) -> Result<(), Error> {
         // A world has one system, or its systems share their calls: the first one's limit serves.
         let Some(first) = self.systems.first() else { return Ok(()) };
-        let limit = self.deliveries.saturating_add(first.limits.steps_per_call);
+        self.limit = self.deliveries.saturating_add(first.limits.steps_per_call);
         loop {
             while let Some(output) = self.outputs.poll() {
-                if self.deliveries >= limit
+                if self.deliveries >= self.limit
                     && let Output::Deliver(envelope) = &output
                 {
                     return Err(self.never_settles(*envelope.to(), output));
@@ -502,7 +505,7 @@ impl World {
             if let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1] {
                 node.host.handle(now, HostInput::Relief, &mut self.outputs);
                 if node.host.is_paused() {
-                    self.paused.push(address);
+                    self.paused.insert(address);
                 }
             }
         }
@@ -584,7 +587,11 @@ impl World {
             Effect::ToHost { to, message } => self.tell_host(to, message),
             Effect::Restart(address) => self.restart(address),
             Effect::Stopped(address) => self.end(address, ExitCause::Requested),
-            Effect::Paused(address) => self.paused.push(address),
+            // With a network it is time that relieves.
+            Effect::Paused(address) if self.network.is_none() => {
+                self.paused.insert(address);
+            }
+            Effect::Paused(_) => {}
             Effect::Launch(launch) => self.begin_launch(launch),
             Effect::Discard(address) => self.discard(address),
             Effect::Recheck(address) => self.recheck(address),
@@ -832,22 +839,24 @@ impl World {
         let Launch { address, kind, requirements, start } = launch;
         let Some(at) = self.find(&address) else { return };
         let capabilities = self.systems[at.0].admin.capabilities();
-        let wants_fresh = kind.policy().fresh_instance();
+        let policy = panics::catch(|| kind.policy());
+        let wants_fresh = policy.as_ref().is_ok_and(|policy| policy.fresh_instance());
         let kept = if wants_fresh { start.duplicate().ok() } else { None };
         let checked = panics::catch(|| kind.check(capabilities, &requirements));
         let checked = checked.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
-        let outcome = match (outside, checked) {
-            (Err(cause), _) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
-            (_, Err(check)) => Err(LaunchError::Incompatible(check)),
-            (Ok(()), Ok(())) => match panics::catch(|| kind.start(start)) {
-                Ok(Ok(actor)) => Ok(actor),
+        let outcome = match (outside, checked, policy) {
+            (Err(cause), ..) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
+            (_, Err(check), _) => Err(LaunchError::Incompatible(check)),
+            (.., Err(failure)) => Err(LaunchError::Start(StartError::Failed(failure))),
+            (Ok(()), Ok(()), Ok(policy)) => match panics::catch(|| kind.start(start)) {
+                Ok(Ok(actor)) => Ok((actor, policy)),
                 Ok(Err(error)) => Err(LaunchError::Start(error)),
                 Err(failure) => Err(LaunchError::Start(StartError::Failed(failure))),
             },
         };
         let result = match outcome {
-            Ok(actor) => {
-                self.install(at, address, kind, actor, kept);
+            Ok((actor, policy)) => {
+                self.install(at, address, (kind, policy), actor, kept);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -859,7 +868,7 @@ impl World {
         &mut self,
         at: (usize, usize),
         address: ActorAddress,
-        kind: &'static crate::ActorType,
+        (kind, policy): (&'static ActorType, FailurePolicy),
         actor: Box<dyn ErasedActor>,
         start: Option<AnyMessage>,
     ) {
@@ -870,7 +879,7 @@ impl World {
         let host = Host::new(HostConfig {
             address,
             kind,
-            admin: system.admin.address(),
+            policy,
             limits: system.limits.clone(),
             linked: self.network.is_some(),
             accounting: self.observer.is_some(),
@@ -918,6 +927,7 @@ impl World {
             log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
         }
         self.note(Note::Exited(address, &cause));
+        host.settle_debts(&mut self.outputs);
         let counters = *host.counters();
         if cause != ExitCause::Requested {
             self.account_for_lost(&mut host);
@@ -1277,7 +1287,11 @@ impl Environment for World {
             return;
         }
         self.flush_depth += 1;
-        while self.actor_node(&actor).is_some_and(|node| node.host.is_paused()) && self.step() {}
+        // At the step limit it does not block any longer: the call that set this off has to come to its end.
+        while self.actor_node(&actor).is_some_and(|node| node.host.is_paused())
+            && self.deliveries < self.limit
+            && self.step()
+        {}
         self.flush_depth -= 1;
     }
 

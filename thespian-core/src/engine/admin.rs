@@ -155,7 +155,8 @@ impl Parent {
 struct Rare {
     requirements: Value,
     name: Option<Box<str>>,
-    call: Option<CallId>,
+    /// Outside calls that wait until it runs.
+    calls: Vec<CallId>,
     /// It was killed before it ran.
     doomed: bool,
     /// The capabilities changed while it was being launched, perhaps after its check.
@@ -173,7 +174,7 @@ struct Name {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Running,
-    /// Actors are asked to exit; those that have not by then are killed.
+    /// Actors are asked to exit; those that have not by then are killed, and from then on it is [`Time::FAR`].
     ShuttingDown(Time),
     Down,
 }
@@ -237,8 +238,9 @@ impl Admin {
         if let State::ShuttingDown(until) = self.state
             && now >= until
         {
-            for record in self.running() {
-                out.effect(Effect::Kill(record.address));
+            self.state = State::ShuttingDown(Time::FAR);
+            for record in self.records.iter_mut().flatten() {
+                record.kill(out);
             }
         }
     }
@@ -246,7 +248,7 @@ impl Admin {
     /// The next deadline.
     pub fn poll_timeout(&self) -> Option<Time> {
         let grace = match self.state {
-            State::ShuttingDown(until) => Some(until),
+            State::ShuttingDown(until) if until < Time::FAR => Some(until),
             _ => None,
         };
         let resend = self.links.as_ref().and_then(|links| links.poll_timeout());
@@ -359,17 +361,26 @@ impl Admin {
             && let Some(holder) = self.redeem_claim(name, &address)
         {
             if let Some(call) = call {
-                out.effect(Effect::Answer { call, result: Ok(holder) });
+                self.answer_when_running(call, holder, out);
             }
             return;
         }
         let parent = if name.is_some() { ActorAddress::NOBODY } else { parent };
+        let calls = call.into_iter().collect();
         match self.resolve(&spec) {
-            Ok(kind) => self.launch(address, parent, kind, spec, call, out),
+            Ok(kind) => self.launch(address, parent, kind, spec, calls, out),
             Err(error) => {
                 let details = error.to_string();
-                self.never_started(address, parent, call, name, error, details, out);
+                self.never_started(address, parent, calls, name, error, details, out);
             }
+        }
+    }
+
+    /// Answers a call for a named actor that is there already, or is being launched.
+    fn answer_when_running(&mut self, call: CallId, holder: ActorAddress, out: &mut Outputs) {
+        match self.record_mut(&holder).filter(|record| !record.running) {
+            Some(record) => record.rare.get_or_insert_default().calls.push(call),
+            None => out.effect(Effect::Answer { call, result: Ok(holder) }),
         }
     }
 
@@ -411,7 +422,7 @@ impl Admin {
         parent: ActorAddress,
         kind: &'static ActorType,
         spec: ActorSpec,
-        call: Option<CallId>,
+        calls: Vec<CallId>,
         out: &mut Outputs,
     ) {
         if let Some(name) = &spec.global_name {
@@ -420,7 +431,7 @@ impl Admin {
         }
         let start = spec.start.unwrap_or_else(|| AnyMessage::new(()));
         let requirements = spec.requirements.clone();
-        let rare = Rare { requirements: spec.requirements, name: spec.global_name, call, ..Rare::default() };
+        let rare = Rare { requirements: spec.requirements, name: spec.global_name, calls, ..Rare::default() };
         let parent = Parent::of(&parent);
         let record = Record { address, kind, parent, rare: rare.boxed(), running: false };
         let slot = address.slot() as usize;
@@ -436,16 +447,16 @@ impl Admin {
         let shutting_down = self.state != State::Running;
         let Some(record) = self.record_mut(&address) else { return };
         record.running = true;
-        let (mut doomed, mut recheck, mut call) = (false, false, None);
+        let (mut doomed, mut recheck, mut calls) = (false, false, Vec::new());
         if let Some(rare) = &mut record.rare {
             doomed = rare.doomed;
             recheck = mem::take(&mut rare.recheck);
-            call = rare.call.take();
+            calls = mem::take(&mut rare.calls);
             if rare.is_empty() {
                 record.rare = None;
             }
         }
-        if let Some(call) = call {
+        for call in calls {
             out.effect(Effect::Answer { call, result: Ok(address) });
         }
         if doomed {
@@ -474,7 +485,7 @@ impl Admin {
         };
         let rare = record.rare.map(|rare| *rare).unwrap_or_default();
         let parent = self.parent_address(record.parent);
-        self.never_started(address, parent, rare.call, rare.name, error, details, out);
+        self.never_started(address, parent, rare.calls, rare.name, error, details, out);
         self.finish_shutdown(out);
     }
 
@@ -484,7 +495,7 @@ impl Admin {
         &mut self,
         address: ActorAddress,
         parent: ActorAddress,
-        call: Option<CallId>,
+        calls: Vec<CallId>,
         name: Option<Box<str>>,
         error: Error,
         details: String,
@@ -501,10 +512,11 @@ impl Admin {
         self.failed_order.push_back(address);
         self.failed_starts.insert(address, details.clone());
         out.effect(Effect::Discard(address));
-        if let Some(call) = call {
-            out.effect(Effect::Answer { call, result: Err(error) });
-        } else {
+        if calls.is_empty() {
             self.log(log::Level::Warn, parent, format!("{address} was not created: {details}"), out);
+        }
+        for call in calls {
+            out.effect(Effect::Answer { call, result: Err(error.clone()) });
         }
         self.notify_parent(address, parent, ExitCause::NeverStarted(details), out);
     }
@@ -534,7 +546,7 @@ impl Admin {
             if let Some(name) = &rare.name {
                 self.free_name(name, &address);
             }
-            if let Some(call) = rare.call {
+            for call in rare.calls {
                 let details = cause.to_string();
                 let actor = record.kind.name().to_string();
                 out.effect(Effect::Answer { call, result: Err(Error::ActorStartFailed { actor, details }) });
@@ -874,7 +886,7 @@ impl Rare {
     fn is_empty(&self) -> bool {
         self.requirements.is_null()
             && self.name.is_none()
-            && self.call.is_none()
+            && self.calls.is_empty()
             && !self.doomed
             && !self.recheck
     }

@@ -238,7 +238,8 @@ impl Endpoint {
     }
 
     fn undelivered(&mut self, undelivered: Undelivered, out: &mut Outputs) {
-        if undelivered.reason == DeadReason::NeverStarted && !undelivered.envelope.is_by_runtime() {
+        let room = self.inbox.len() < self.limits.endpoint_queue;
+        if undelivered.reason == DeadReason::NeverStarted && !undelivered.envelope.is_by_runtime() && room {
             let Undelivered { envelope, details, .. } = undelivered;
             self.counters.poisoned += 1;
             self.account(&envelope, Disposition::Poisoned, out);

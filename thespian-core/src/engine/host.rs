@@ -14,8 +14,8 @@ use super::{Disposition, Effect, Log, Output, Outputs, ToAdmin, ToHost, Undelive
 use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
-    ChildActorExited, Counters, DeadReason, Envelope, ExitCause, Failure, Flow, Limits, PoisonMessage,
-    QueueStatus, StatusReq, Time, WakeupMessage,
+    ChildActorExited, Counters, DeadReason, Envelope, ExitCause, Failure, FailurePolicy, Flow, Limits,
+    PoisonMessage, QueueStatus, StatusReq, Time, WakeupMessage,
 };
 
 /// What an actor's engine is made with.
@@ -25,8 +25,8 @@ pub struct HostConfig {
     pub address: ActorAddress,
     /// Its type.
     pub kind: &'static ActorType,
-    /// The address of its system's admin.
-    pub admin: ActorAddress,
+    /// What happens when one of its attempts fails.
+    pub policy: FailurePolicy,
     /// The bounds.
     pub limits: Arc<Limits>,
     /// Whether the other engines are in other processes, so that messages go through [`Links`].
@@ -42,6 +42,7 @@ pub struct HostConfig {
 pub struct Host {
     address: ActorAddress,
     kind: &'static ActorType,
+    policy: FailurePolicy,
     limits: Arc<Limits>,
     mailbox: VecDeque<Envelope>,
     /// Exit requests and exit notices: they do not wait behind the mailbox.
@@ -144,6 +145,7 @@ impl Host {
         Host {
             address: config.address,
             kind: config.kind,
+            policy: config.policy,
             limits: config.limits,
             mailbox: VecDeque::new(),
             urgent: VecDeque::new(),
@@ -273,7 +275,9 @@ impl Host {
             if self.phase == Phase::Running {
                 self.phase = Phase::Accepted;
             }
-            self.recursive = request.is_recursive();
+            if self.phase == Phase::Accepted {
+                self.recursive = request.is_recursive();
+            }
         }
     }
 
@@ -330,7 +334,7 @@ impl Host {
     fn failed(&mut self, now: Time, envelope: Envelope, failure: Failure, out: &mut Outputs) {
         self.counters.failed_attempts += 1;
         self.attempts = self.attempts.saturating_add(1);
-        let policy = self.kind.policy();
+        let policy = self.policy;
         let allowed = policy.attempts() + u8::from(is_on(Bug::ThirdAttempt));
         let last = self.attempts >= allowed;
         self.log_failure(&envelope, &failure, last, out);
@@ -438,6 +442,7 @@ impl Host {
     fn undelivered(&mut self, now: Time, undelivered: Undelivered, out: &mut Outputs) {
         let envelope = &undelivered.envelope;
         let runtime = envelope.is_by_runtime();
+        let counted = !runtime && *envelope.to() != self.address;
         if runtime
             && undelivered.reason == DeadReason::Expired
             && envelope.message().is::<ActorExitRequest>()
@@ -457,7 +462,7 @@ impl Host {
                 message: ToAdmin::DeadLetter(Box::new(undelivered)),
             });
         }
-        if !runtime {
+        if counted {
             self.credit(now, 1, out);
         }
     }
@@ -694,7 +699,8 @@ impl Host {
     /// The exit request has been handled: the mailbox goes back, the children go too or are left to the system.
     #[cold]
     fn begin_exit(&mut self, now: Time, recursive: bool, out: &mut Outputs) {
-        if self.phase == Phase::Exiting && self.recursive == recursive {
+        // It goes on as it began: the children have been asked already, or been left to the system.
+        if self.phase == Phase::Exiting {
             return;
         }
         self.phase = Phase::Exiting;
@@ -762,6 +768,13 @@ impl Host {
                 from: self.address,
                 message: ToAdmin::DeadLetter(Box::new(undelivered)),
             });
+        }
+    }
+
+    /// Tells senders in this process what an actor that is killed had dealt with.
+    pub fn settle_debts(&mut self, out: &mut Outputs) {
+        if self.links.is_none() {
+            self.flush_owed(out);
         }
     }
 

@@ -4,8 +4,8 @@
 //! promised: it numbers messages per target and lane, keeps each until the target has *handled* it, sends again what
 //! is not acknowledged, and takes each number once and in turn. So a sender knows what a peer that died had not done.
 //!
-//! Each pair of addresses has two lanes that do not wait for each other: one for ordinary messages, one for exit
-//! requests (guide section 7.4), which must not be stuck behind a backlog.
+//! Each pair of addresses has two lanes that do not wait for each other: one for ordinary messages, one for requests to
+//! exit and for the status (guide sections 7.4 and 7.12), which must not be stuck behind a backlog.
 //!
 //! At most [`Limits::window`](crate::Limits::window) messages per target and lane are unacknowledged; more wait here.
 
@@ -17,7 +17,10 @@ use alloc::vec::Vec;
 
 use super::planted::{Bug, is_on};
 use super::{Effect, Outputs, Undelivered};
-use crate::{ActorAddress, AnyMessage, DeadReason, EncodeError, Envelope, Limits, Time, TypeName};
+use crate::{
+    ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, Limits, StatusReq, Time,
+    TypeName,
+};
 
 /// What travels between the engines of two processes.
 #[derive(Clone, Debug)]
@@ -66,7 +69,7 @@ pub enum Frame {
 /// Which of the two queues between a pair of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Exit requests.
+    /// Exit requests, and requests for the status, which are answered out of turn.
     Urgent,
     /// Everything else.
     User,
@@ -75,7 +78,8 @@ pub enum Lane {
 impl Lane {
     /// The lane a message travels in.
     pub fn of(message: &AnyMessage) -> Lane {
-        if message.is_system() && message.is::<crate::ActorExitRequest>() { Lane::Urgent } else { Lane::User }
+        let urgent = message.is_system() && (message.is::<ActorExitRequest>() || message.is::<StatusReq>());
+        if urgent { Lane::Urgent } else { Lane::User }
     }
 }
 
@@ -232,7 +236,10 @@ impl Links {
                 let mut envelope = AnyMessage::encoded(names, bytes.to_vec()).seal(&self.me, &from);
                 envelope.set_number(number);
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
-                self.take(now, (from, lane), Place { link, sequence, base }, envelope, arrived, out);
+                // No engine of ours puts a message into the other lane, where it would never be acknowledged.
+                if Lane::of(envelope.message()) == lane {
+                    self.take(now, (from, lane), Place { link, sequence, base }, envelope, arrived, out);
+                }
                 Progress::default()
             }
             // Word about an earlier link says nothing about this one.
@@ -261,6 +268,7 @@ impl Links {
         out: &mut Outputs,
     ) {
         self.sweep(now);
+        let window = u64::from(self.limits.window);
         let Place { link: number, sequence, base } = place;
         let fresh = || Incoming::new(number, base, now);
         let link = self.incoming.entry(key).or_insert_with(fresh);
@@ -284,7 +292,8 @@ impl Links {
         if sequence < link.expected && !is_on(Bug::NoDeduplication) {
             // A repetition: its acknowledgement was lost, or is still to come.
             link.acknowledge(self.me, key, true, out);
-        } else if sequence < link.expected.saturating_add(u64::from(self.limits.window)) {
+        } else if sequence < link.expected.saturating_add(window) && (link.pending.len() as u64) < window {
+            // A sender that keeps to the window never has more under way than that.
             if is_on(Bug::OutOfOrder) || sequence < link.expected {
                 link.expected = link.expected.max(sequence + 1);
                 link.hand_over(sequence, envelope, &mut self.taken, arrived);
@@ -385,11 +394,12 @@ impl Links {
     ) -> Progress {
         let mut progress = Progress::default();
         if let Some(link) = self.outgoing.get_mut(&key) {
+            let before = link.flight.len();
             while link.flight.front().is_some_and(|flight| flight.sequence < handled) {
                 let flight = link.flight.pop_front();
                 progress.acknowledged += u32::from(flight.is_some_and(|f| !f.kept.envelope.is_by_runtime()));
             }
-            if progress.acknowledged > 0 {
+            if link.flight.len() < before {
                 link.resends = 0;
                 link.resend_at = link.next_resend(now, &self.limits);
             }
