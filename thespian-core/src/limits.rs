@@ -35,6 +35,9 @@ pub struct Limits {
     pub message_size: usize,
     /// How deep a blocking `flush` may nest in one thread; deeper ones release without blocking. Levels.
     pub flush_depth: u32,
+    /// How long one `flush` blocks at most: actors whose handlers wait for each other in one would otherwise wait until
+    /// their messages expire.
+    pub flush_wait: Duration,
     /// How many addresses a [`SystemStatus`](crate::SystemStatus) lists. Actors.
     pub status_actors: usize,
     /// How many actors that could not start are remembered, so that messages for them come back with the reason.
@@ -64,6 +67,7 @@ impl Default for Limits {
             name_length: 1024,
             message_size: 1 << 30,
             flush_depth: 16,
+            flush_wait: Duration::from_secs(10),
             status_actors: 1000,
             failed_starts: 1024,
             delivery_limit: Duration::from_secs(300),

@@ -2,9 +2,9 @@
 
 mod kit;
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kit::{
     Worker, actor, admin, capabilities, compare, data, drain, incarnation, letter, limits, ms, name, named,

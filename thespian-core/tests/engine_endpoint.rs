@@ -2,8 +2,8 @@
 
 mod kit;
 
+use core::time::Duration;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kit::{Stubborn, actor, compare, data, drain, letter, limits, ms, name, post};
 use thespian_core::engine::link::Frame;

@@ -4,9 +4,9 @@
 
 mod kit;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kit::{
     Fresh, Hasty, Random, Stubborn, Surroundings, Worker, actor, asked, compare, data, data_on, drain,
@@ -1092,4 +1092,23 @@ fn a_request_for_the_status_is_handled_whatever_becomes_of_the_mailbox() {
     for line in ["frame h->a closed user#1 1", "frame h->a ack urgent#1 1"] {
         assert!(lines.iter().any(|known| known == line), "{line} is not in {lines:#?}");
     }
+}
+
+#[test]
+fn a_wakeup_that_a_long_handler_asked_for_comes_before_those_that_were_due_later() {
+    let mut h = Bench::new();
+    h.gets('a', "sets a timer").does(|ctx| ctx.wakeup_after_with(milliseconds(20), "due at 20"));
+    // It runs from 5 on, and asks at once; its end is at 30, and the first timer falls due meanwhile.
+    h.at(5).gets('a', "takes long").anything();
+    h.at(20).timeout().gives(&[]);
+    let began = ms(5);
+    h.now = began;
+    let envelope = h.in_hand.take().expect("the handler runs");
+    h.surroundings.now = began;
+    let mut actions = asked(&mut h.surroundings, actor('h'), actor('a'), |ctx| {
+        ctx.wakeup_after_with(milliseconds(5), "due at 10");
+    });
+    h.at(30).told(HostInput::Finished { envelope, outcome: Ok(Flow::Done), actions: &mut actions });
+    h.gives(&["deliver h=>h wakeup(5ms due at 10)"]);
+    h.finishes().gives(&["deliver h=>h wakeup(20ms due at 20)"]);
 }

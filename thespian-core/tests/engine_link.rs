@@ -4,9 +4,9 @@
 
 mod kit;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kit::{
     Random, Stubborn, actor, compare, data, data_on, drain, incarnation, letter, limits, ms, post,

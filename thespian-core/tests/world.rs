@@ -6,8 +6,8 @@ mod kit;
 #[path = "kit/stage.rs"]
 mod stage;
 
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use kit::{SYSTEM, compare, key, name};
 use stage::{Order, Puppet, Stage, Step, Stillborn};

@@ -1283,12 +1283,15 @@ impl Environment for World {
             node.host.handle(now, HostInput::Flushed(actions), &mut self.outputs);
         }
         self.arm(at);
-        if self.flush_depth >= self.systems[at.0].limits.flush_depth {
+        let limits = &self.systems[at.0].limits;
+        if self.flush_depth >= limits.flush_depth {
             return;
         }
+        let until = now + limits.flush_wait;
         self.flush_depth += 1;
         // At the step limit it does not block any longer: the call that set this off has to come to its end.
         while self.actor_node(&actor).is_some_and(|node| node.host.is_paused())
+            && self.now < until
             && self.deliveries < self.limit
             && self.step()
         {}

@@ -136,6 +136,8 @@ pub enum Reason {
 struct Wakeups {
     asked: u64,
     due: BTreeMap<(Time, u64), Wakeup>,
+    /// The latest time at which one was due that has been put into the mailbox.
+    last_due: Time,
 }
 
 impl Host {
@@ -192,7 +194,7 @@ impl Host {
 
     /// A deadline has come.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) {
-        self.wake(now, out);
+        self.wake(now);
         if let Some(links) = &mut self.links {
             let progress = links.handle_timeout(now, out);
             self.progress(now, progress, out);
@@ -494,7 +496,7 @@ impl Host {
     }
 
     /// Queues the wakeups that have fallen due.
-    fn wake(&mut self, now: Time, out: &mut Outputs) {
+    fn wake(&mut self, now: Time) {
         let Some(wakeups) = &mut self.wakeups else { return };
         let mut due = Vec::new();
         while let Some(entry) = wakeups.due.first_entry()
@@ -505,12 +507,32 @@ impl Host {
                 wakeups.due.clear();
             }
         }
-        for Wakeup { delay, payload, .. } in due {
-            let message = AnyMessage::new(WakeupMessage { delay_period: delay, payload });
-            let envelope = message.seal(&self.address, &self.address).by_runtime();
+        for wakeup in due {
             if self.phase == Phase::Running || is_on(Bug::WakeupAfterExit) {
-                self.enqueue(now, envelope, out);
+                self.wakeup_due(wakeup);
             }
+        }
+    }
+
+    /// Puts a wakeup into the mailbox. [`next`](Host::next) has to follow.
+    fn wakeup_due(&mut self, wakeup: Wakeup) {
+        let Wakeup { due, delay, payload } = wakeup;
+        let message = AnyMessage::new(WakeupMessage { delay_period: delay, payload });
+        let mut envelope = message.seal(&self.address, &self.address).by_runtime();
+        // What the runtime sends has no number of its own. A wakeup's is the time that it was due.
+        envelope.set_number(u64::try_from(due.since_start().as_nanos()).unwrap_or(u64::MAX));
+        let Some(wakeups) = &mut self.wakeups else { return };
+        if due >= wakeups.last_due {
+            wakeups.last_due = due;
+            return self.mailbox.push_back(envelope);
+        }
+        // A handler that took long had asked for it, and others that were due later wait already.
+        let is_later = |waiting: &Envelope| {
+            waiting.message().is::<WakeupMessage>() && waiting.number() > envelope.number()
+        };
+        match self.mailbox.iter().position(is_later) {
+            Some(at) => self.mailbox.insert(at, envelope),
+            None => self.mailbox.push_back(envelope),
         }
     }
 
@@ -524,7 +546,7 @@ impl Host {
         for action in actions.list.drain(..) {
             match action {
                 Action::Send(envelope) => self.send(now, envelope, out),
-                other => self.release_other(other, out),
+                other => self.release_other(now, other, out),
             }
         }
         if self.outgoing >= self.limits.outgoing_high && !self.paused {
@@ -578,7 +600,7 @@ impl Host {
         self.poison_self(now, envelope, details, out);
     }
 
-    fn release_other(&mut self, action: Action, out: &mut Outputs) {
+    fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
         match action {
             Action::Send(_) => {}
             Action::Create(create) => self.create(create, out),
@@ -587,6 +609,8 @@ impl Host {
                     let wakeups = self.wakeups.get_or_insert_default();
                     wakeups.asked += 1;
                     wakeups.due.insert((wakeup.due, wakeups.asked), *wakeup);
+                    // Due already, if the handler took long: it must not come after one that was due later.
+                    self.wake(now);
                 }
             }
             Action::Request(request) => {

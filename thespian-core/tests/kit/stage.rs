@@ -1,8 +1,8 @@
 //! A world on stage: systems in memory, an actor that does what it is told, and a trace of what happened.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::driver::world::{Network, Note, Observer, SystemConfig, World};

@@ -94,6 +94,7 @@ impl Run {
                 window: 1 + self.random.below(32) as u32,
                 delivery_limit: DELIVERY_LIMIT,
                 endpoint_queue: 100,
+                flush_wait: Duration::from_secs(2),
                 ..Limits::default()
             };
             let builder =
