@@ -51,7 +51,7 @@ impl<'a> Context<'a> {
     /// that cannot be encoded, comes back as a [`PoisonMessage`](crate::PoisonMessage).
     #[inline]
     pub fn send(&mut self, target: &ActorAddress, message: impl IntoMessage) {
-        self.actions.push(Action::Send(message.into_message().seal(target, self.me)));
+        self.actions.send(message.into_message().seal(target, self.me));
     }
 
     /// Sends a message to the sender of the one that is being handled. Returns what a handler returns, so that it
@@ -256,7 +256,9 @@ pub trait Environment {
 /// What an attempt has asked for, in order.
 #[derive(Debug, Default)]
 pub struct Actions {
-    pub(crate) list: Vec<Action>,
+    pub(crate) sends: Vec<Envelope>,
+    /// All else, each with how many sends came before it.
+    pub(crate) others: Vec<(usize, Action)>,
     limit: usize,
     overrun: bool,
 }
@@ -264,7 +266,7 @@ pub struct Actions {
 impl Actions {
     /// None yet, and at most `limit`.
     pub fn new(limit: usize) -> Actions {
-        Actions { list: Vec::new(), limit, overrun: false }
+        Actions { sends: Vec::new(), others: Vec::new(), limit, overrun: false }
     }
 
     /// Sets how many there can be.
@@ -280,36 +282,45 @@ impl Actions {
     }
 
     /// How many there are.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.sends.len() + self.others.len()
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.sends.is_empty() && self.others.is_empty()
     }
 
     /// Forgets what was asked for, so that nothing of it happens.
     pub(crate) fn clear(&mut self) {
-        self.list.clear();
+        self.sends.clear();
+        self.others.clear();
         self.overrun = false;
     }
 
     #[inline]
+    fn send(&mut self, envelope: Envelope) {
+        if self.len() < self.limit {
+            self.sends.push(envelope);
+        } else {
+            self.overrun = true;
+        }
+    }
+
     fn push(&mut self, action: Action) {
-        if self.list.len() < self.limit {
-            self.list.push(action);
+        if self.len() < self.limit {
+            self.others.push((self.sends.len(), action));
         } else {
             self.overrun = true;
         }
     }
 }
 
-/// Something a handler asked for.
+/// Something a handler asked for that is no send.
 #[derive(Debug)]
 pub(crate) enum Action {
-    Send(Envelope),
     Create(Box<Create>),
     Wakeup(Box<Wakeup>),
     Request(Box<Request>),

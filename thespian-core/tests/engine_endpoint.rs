@@ -48,7 +48,8 @@ impl Bench {
     }
 
     fn gets(&mut self, from: char, message: impl IntoMessage) -> &mut Bench {
-        self.told(EndpointInput::Arrived(letter(from, 'e', message)))
+        self.endpoint.arrived(letter(from, 'e', message), &mut self.out);
+        self
     }
 
     fn frame(&mut self, from: char, frame: Frame) -> &mut Bench {

@@ -83,7 +83,17 @@ impl Bench {
     }
 
     fn gets(&mut self, from: char, message: impl IntoMessage) -> &mut Bench {
-        self.told(HostInput::Arrived(letter(from, 'h', message)))
+        self.gets_letter(letter(from, 'h', message))
+    }
+
+    fn gets_letter(&mut self, envelope: Envelope) -> &mut Bench {
+        self.host.arrived(self.now, envelope, &mut self.out);
+        self.settle()
+    }
+
+    fn credited(&mut self, count: u32) -> &mut Bench {
+        self.host.credited(self.now, count, &mut self.out);
+        self.settle()
     }
 
     fn frame(&mut self, from: char, frame: Frame) -> &mut Bench {
@@ -117,7 +127,11 @@ impl Bench {
         let envelope = self.in_hand.take().expect("the handler has a message in hand");
         self.surroundings.now = self.now;
         let mut actions = asked(&mut self.surroundings, actor('h'), *envelope.from(), code);
-        self.told(HostInput::Finished { envelope, outcome, actions: &mut actions })
+        let next = self.host.finished(self.now, envelope, outcome, &mut actions, &mut self.out);
+        if let Some(next) = next {
+            self.out.deliver(next);
+        }
+        self.settle()
     }
 
     /// The handler releases what it has asked for so far, and runs on.
@@ -652,9 +666,9 @@ fn below_the_high_mark_an_actor_is_not_paused() {
 fn a_paused_actor_goes_on_when_enough_was_dealt_with() {
     let mut h = paused();
     h.gets('a', "next").gives(&[]);
-    h.told(HostInput::Credit(1)).gives(&[]);
+    h.credited(1).gives(&[]);
     assert_eq!(h.status(), "paused, user 1 system 0 outgoing 3");
-    h.told(HostInput::Credit(1)).gives(&["deliver a->h next"]);
+    h.credited(1).gives(&["deliver a->h next"]);
     assert_eq!(h.status(), "busy, user 0 system 0 outgoing 2");
 }
 
@@ -670,7 +684,7 @@ fn messages_that_come_back_count_as_dealt_with() {
 #[test]
 fn more_credit_than_was_sent_is_no_debt() {
     let mut h = paused();
-    h.told(HostInput::Credit(u32::MAX));
+    h.credited(u32::MAX);
     assert_eq!(h.status(), "idle, user 0 system 0 outgoing 0");
 }
 
@@ -929,9 +943,9 @@ fn the_account_has_one_end_for_each_message() {
     let numbered = |number| {
         let mut envelope = letter('a', 'h', "m");
         envelope.set_number(number);
-        HostInput::Arrived(envelope)
+        envelope
     };
-    h.told(numbered(1)).told(numbered(2)).anything();
+    h.gets_letter(numbered(1)).gets_letter(numbered(2)).anything();
     h.does(|ctx| sends(ctx, 'b', ["one"]));
     h.gives(&["account h#1 Accepted", "transmit h->b one", "account a#1 Handled", "deliver a->h m"]);
     h.fails("no").anything();
@@ -987,7 +1001,7 @@ fn a_hundred_thousand_random_inputs_leave_the_promises_whole() {
             _ => data_on(link, User, place, near(&mut random), "m"),
         };
         match random.below(16) {
-            0 => h.told(HostInput::Credit(random.below(3) as u32)),
+            0 => h.credited(random.below(3) as u32),
             1 => h.told(HostInput::Relief),
             2 => h.child_gone(peer),
             3 => h.timeout(),
@@ -1033,13 +1047,15 @@ fn bare(linked: bool) -> Host {
 
 /// The handler has handled the message that was delivered, and asked for this.
 fn finishes(host: &mut Host, envelope: Envelope, mut actions: Actions, out: &mut Outputs) {
-    host.handle(ms(1), HostInput::Finished { envelope, outcome: Ok(Flow::Done), actions: &mut actions }, out);
+    if let Some(next) = host.finished(ms(1), envelope, Ok(Flow::Done), &mut actions, out) {
+        out.deliver(next);
+    }
 }
 
 #[test]
 fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children() {
     let (mut host, mut out) = (bare(false), Outputs::new());
-    host.handle(ms(0), HostInput::Arrived(letter('a', 'h', "go")), &mut out);
+    host.arrived(ms(0), letter('a', 'h', "go"), &mut out);
     let order = drain(&mut out, &mut Vec::new()).remove(0);
     let actions = asked(&mut Surroundings::default(), actor('h'), actor('a'), |ctx| {
         ctx.create_actor::<Worker>();
@@ -1047,7 +1063,7 @@ fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children
     finishes(&mut host, order, actions, &mut out);
     let mut lines = Vec::new();
     for spares in [false, true] {
-        host.handle(ms(0), HostInput::Arrived(letter('a', 'h', ActorExitRequest::new())), &mut out);
+        host.arrived(ms(0), letter('a', 'h', ActorExitRequest::new()), &mut out);
         let request = drain(&mut out, &mut Vec::new()).remove(0);
         if spares && let Some(request) = request.message().downcast_ref::<ActorExitRequest>() {
             request.not_recursive();
@@ -1062,7 +1078,7 @@ fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children
 #[test]
 fn own_messages_that_come_back_are_not_taken_for_others() {
     let (mut host, mut out) = (bare(false), Outputs::new());
-    host.handle(ms(0), HostInput::Arrived(letter('a', 'h', "go")), &mut out);
+    host.arrived(ms(0), letter('a', 'h', "go"), &mut out);
     let order = drain(&mut out, &mut Vec::new()).remove(0);
     let actions = asked(&mut Surroundings::default(), actor('h'), actor('a'), |ctx| {
         ctx.send(&actor('h'), "to itself");

@@ -70,21 +70,25 @@ impl ActorAddress {
         ActorAddress { system: SystemId([0; 16]), slot: 0, generation: 0, seal: [0; 8] };
 
     /// Whether this is [`ActorAddress::NOBODY`].
+    #[inline]
     pub fn is_nobody(&self) -> bool {
-        *self == ActorAddress::NOBODY
+        self.generation == 0 && *self == ActorAddress::NOBODY
     }
 
     /// The system in which this address was made.
+    #[inline]
     pub fn system(&self) -> SystemId {
         self.system
     }
 
     /// The place in its system's tables; may be used again by another generation.
+    #[inline]
     pub fn slot(&self) -> u64 {
         self.slot
     }
 
     /// The incarnation: never used twice for the same slot of one system.
+    #[inline]
     pub fn generation(&self) -> u64 {
         self.generation
     }

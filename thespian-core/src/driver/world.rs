@@ -133,8 +133,8 @@ pub struct World {
     answers: BTreeMap<CallId, Result<ActorAddress, Error>>,
     call_count: u64,
     paused: BTreeSet<ActorAddress>,
-    /// Actions buffers that are not in use: more than one only while flushes nest.
-    spare: Vec<Actions>,
+    /// The buffer for what handlers ask for; away while they run.
+    spare: Option<Box<Actions>>,
     /// The system whose actor is running.
     running_in: usize,
     flush_depth: u32,
@@ -227,7 +227,7 @@ impl World {
             answers: BTreeMap::new(),
             call_count: 0,
             paused: BTreeSet::new(),
-            spare: Vec::new(),
+            spare: None,
             running_in: 0,
             flush_depth: 0,
             deliveries: 0,
@@ -328,36 +328,26 @@ impl World {
             return Err(Error::InvalidActorAddress { address: to, problem });
         }
         let now = self.now;
-        let Some(at) = self.find(&from) else {
-            return Err(Error::InvalidActorAddress {
-                address: from,
-                problem: "the endpoint is closed".into(),
-            });
+        let Some((at, admin, node)) = Self::endpoint_in(&mut self.systems, &from) else {
+            let problem = "it is not that of an open endpoint".into();
+            return Err(Error::InvalidActorAddress { address: from, problem });
         };
-        let system = &mut self.systems[at.0];
-        if system.admin.is_down() {
-            return Err(Error::SystemDown { base: system.admin.base().into() });
+        if admin.is_down() {
+            return Err(Error::SystemDown { base: admin.base().into() });
         }
-        let Node::Endpoint(node) = &mut system.nodes[at.1] else {
-            return Err(Error::InvalidActorAddress {
-                address: from,
-                problem: "it is not an endpoint".into(),
-            });
-        };
         node.endpoint.forget_dead();
         let sent = node.endpoint.send(now, to, message, &mut self.outputs);
-        self.arm(at);
+        if self.network.is_some() {
+            self.arm(at);
+        }
         sent
     }
 
     /// The next message for an endpoint.
     #[inline]
     pub fn receive(&mut self, endpoint: ActorAddress) -> Option<Envelope> {
-        let at = self.find(&endpoint)?;
-        match &mut self.systems[at.0].nodes[at.1] {
-            Node::Endpoint(node) => node.endpoint.receive(&mut self.outputs),
-            _ => None,
-        }
+        let (.., node) = Self::endpoint_in(&mut self.systems, &endpoint)?;
+        node.endpoint.receive(&mut self.outputs)
     }
 
     /// The messages that came for endpoints and wait for their callers, by sender and number.
@@ -372,7 +362,8 @@ impl World {
 
     /// Whether a message from the endpoint to this target has come back.
     pub fn found_dead(&mut self, endpoint: ActorAddress, target: &ActorAddress) -> bool {
-        self.endpoint_mut(&endpoint).is_some_and(|endpoint| endpoint.found_dead(target))
+        Self::endpoint_in(&mut self.systems, &endpoint)
+            .is_some_and(|(.., node)| node.endpoint.found_dead(target))
     }
 
     /// Begins to create a top-level actor. The answer is there after a [`World::run`], or later.
@@ -465,29 +456,36 @@ impl World {
     pub fn run(&mut self) -> Result<(), Error> {
         // A world has one system, or its systems share their calls: the first one's limit serves.
         let Some(first) = self.systems.first() else { return Ok(()) };
-        self.limit = self.deliveries.saturating_add(first.limits.steps_per_call);
+        let limit = self.deliveries.saturating_add(first.limits.steps_per_call);
+        self.limit = limit;
+        let mut actions = self.spare.take().unwrap_or_default();
+        let mut result = Ok(());
         loop {
             while let Some(output) = self.outputs.poll() {
-                if self.deliveries >= self.limit
-                    && let Output::Deliver(envelope) = &output
-                {
-                    return Err(self.never_settles(*envelope.to(), output));
-                }
                 self.perform(output);
-                while let Some(credit) = self.outputs.poll_credit() {
-                    self.credit(&credit);
-                }
             }
-            if !self.relieve() {
-                return Ok(());
+            while let Some(credit) = self.outputs.poll_credit() {
+                self.credit(&credit);
+            }
+            if let Some(envelope) = self.outputs.poll_delivery() {
+                if self.deliveries >= limit {
+                    result = Err(self.never_settles(envelope));
+                    break;
+                }
+                self.deliver(envelope, &mut actions, limit);
+            } else if self.outputs.is_empty() && (self.paused.is_empty() || !self.relieve()) {
+                break;
             }
         }
+        self.spare = Some(actions);
+        result
     }
 
     #[cold]
-    fn never_settles(&mut self, next: ActorAddress, output: Output) -> Error {
+    fn never_settles(&mut self, envelope: Envelope) -> Error {
+        let next = *envelope.to();
         // It goes to the end of the queue: the order between two actors' deliveries is nobody's promise.
-        self.outputs.push(output);
+        self.outputs.deliver(envelope);
         let system = &self.systems[self.find(&next).map_or(0, |at| at.0)];
         let actor = system.admin.type_name(&next).map_or_else(|| next.to_string(), |name| name.to_string());
         Error::NeverSettles { steps: system.limits.steps_per_call, actor }
@@ -531,7 +529,11 @@ impl World {
     }
 
     /// When something comes due next.
+    #[inline]
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.timers.is_empty() && self.events.is_empty() {
+            return None;
+        }
         let timer = self.timers.first().map(|(time, _)| *time);
         let event = self.events.first_key_value().map(|((time, _), _)| *time);
         timer.into_iter().chain(event).min()
@@ -571,7 +573,6 @@ impl World {
     #[inline]
     fn perform(&mut self, output: Output) {
         match output {
-            Output::Deliver(envelope) => self.deliver(envelope),
             Output::Transmit(envelope) => self.transmit(envelope),
             Output::Other(effect) => self.perform_other(*effect),
         }
@@ -613,24 +614,26 @@ impl World {
     #[inline]
     fn transmit(&mut self, envelope: Envelope) {
         let now = self.now;
+        match Self::actor_in(&mut self.systems, envelope.to()) {
+            Some((.., node)) => node.host.arrived(now, envelope, &mut self.outputs),
+            None => self.transmit_elsewhere(envelope),
+        }
+    }
+
+    fn transmit_elsewhere(&mut self, envelope: Envelope) {
         let Some(at) = self.find(envelope.to()) else { return self.no_such_target(envelope) };
         match &mut self.systems[at.0].nodes[at.1] {
-            Node::Actor(node) => {
-                node.host.handle(now, HostInput::Arrived(envelope), &mut self.outputs);
-            }
-            Node::Endpoint(node) => {
-                node.endpoint.handle(now, EndpointInput::Arrived(envelope), &mut self.outputs);
-            }
+            Node::Endpoint(node) => node.endpoint.arrived(envelope, &mut self.outputs),
             Node::Reserved(reserved) => reserved.parked.push(Parked::Envelope(envelope)),
-            Node::Free => {}
+            Node::Actor(_) | Node::Free => {}
         }
     }
 
     #[inline]
     fn credit(&mut self, credit: &Credit) {
         let now = self.now;
-        if let Some(node) = Self::actor_in(&mut self.systems, &credit.to) {
-            node.host.handle(now, HostInput::Credit(credit.count), &mut self.outputs);
+        if let Some((.., node)) = Self::actor_in(&mut self.systems, &credit.to) {
+            node.host.credited(now, credit.count, &mut self.outputs);
         }
     }
 
@@ -687,45 +690,58 @@ impl World {
 
     // -- running handlers --------------------------------------------------------------------------------------
 
-    fn deliver(&mut self, envelope: Envelope) {
+    /// Runs the handler of the actor that a message is for; again for its next messages while nothing else is to be
+    /// done, up to this many deliveries of the world. `actions` is empty, before and after.
+    #[inline]
+    fn deliver(&mut self, mut envelope: Envelope, actions: &mut Actions, limit: u64) {
         self.deliveries += 1;
-        let at = self.find(envelope.to());
-        let node = at.map(|at| &mut self.systems[at.0].nodes[at.1]);
-        let (Some(at), Some(Node::Actor(node))) = (at, node) else {
-            // It was killed after its engine had asked for this.
-            return self.give_back_maybe_handled(envelope);
-        };
+        let node = Self::actor_in(&mut self.systems, envelope.to());
+        let Some((system, slot, node)) = node else { return self.give_back_maybe_handled(envelope) };
+        let generation = node.host.address().generation();
+        // Without an actor it was killed after its engine had asked for this.
         let Some(mut actor) = node.actor.take() else { return self.give_back_maybe_handled(envelope) };
-        if self.observer.is_some() {
-            self.note(Note::Deliver(&envelope));
-        }
-        let mut actions = self.spare.pop().unwrap_or_default();
-        let outcome = self.attempt(at.0, &mut *actor, &envelope, &mut actions);
-        if self.observer.is_some() {
-            self.note(Note::Finished { envelope: &envelope, failure: outcome.as_ref().err() });
-        }
-        let now = self.now;
-        let takes = self.network.as_mut().map_or(Duration::ZERO, |network| network.handling(now));
-        if self.systems[at.0].has(at.1, envelope.to())
-            && let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1]
-        {
-            node.actor = Some(actor);
+        loop {
+            if self.observer.is_some() {
+                self.note(Note::Deliver(&envelope));
+            }
+            let outcome = self.attempt(system, &mut *actor, &envelope, actions);
+            if self.observer.is_some() {
+                self.note(Note::Finished { envelope: &envelope, failure: outcome.as_ref().err() });
+            }
+            let now = self.now;
+            let takes = self.network.as_mut().map_or(Duration::ZERO, |network| network.handling(now));
+            let node = match self.systems[system].nodes.get_mut(slot) {
+                // No two actors of one system have the same generation.
+                Some(Node::Actor(node)) if node.host.address().generation() == generation => node,
+                // It was killed while its handler ran, which can only be in a flush.
+                _ => {
+                    self.abandon(system, actions);
+                    return self.give_back_maybe_handled(envelope);
+                }
+            };
             if !takes.is_zero() {
-                let address = *envelope.to();
+                node.actor = Some(actor);
+                let (address, actions) = (*envelope.to(), mem::take(actions));
                 node.finishing = Some(Box::new(Finishing { envelope, outcome, actions }));
                 return self.schedule(takes, Event::Finished(address));
             }
-            let input = HostInput::Finished { envelope, outcome, actions: &mut actions };
-            node.host.handle(now, input, &mut self.outputs);
-            if node.host.may_have_timeout() {
-                self.arm(at);
+            let next = node.host.finished(now, envelope, outcome, actions, &mut self.outputs);
+            let arm = node.host.may_have_timeout();
+            match next {
+                Some(next) if !arm && self.deliveries < limit && self.outputs.is_empty() => envelope = next,
+                next => {
+                    node.actor = Some(actor);
+                    if let Some(next) = next {
+                        self.outputs.deliver(next);
+                    }
+                    if arm {
+                        self.arm((system, slot));
+                    }
+                    return;
+                }
             }
-        } else {
-            // It was killed while its handler ran, which can only be in a flush.
-            self.abandon(at.0, &mut actions);
-            self.give_back_maybe_handled(envelope);
+            self.deliveries += 1;
         }
-        self.spare.push(actions);
     }
 
     /// The time of a handler that has run is over.
@@ -735,10 +751,10 @@ impl World {
         let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1] else { return };
         let Some(finishing) = node.finishing.take() else { return };
         let Finishing { envelope, outcome, mut actions } = *finishing;
-        let input = HostInput::Finished { envelope, outcome, actions: &mut actions };
-        node.host.handle(now, input, &mut self.outputs);
+        if let Some(next) = node.host.finished(now, envelope, outcome, &mut actions, &mut self.outputs) {
+            self.outputs.deliver(next);
+        }
         self.arm(at);
-        self.spare.push(actions);
     }
 
     /// Runs the handler once, with what it asks for in `actions`; empty if it failed.
@@ -781,7 +797,7 @@ impl World {
 
     /// A failed attempt releases nothing: addresses and names that it was given are free again.
     fn abandon(&mut self, system: usize, actions: &mut Actions) {
-        for action in &actions.list {
+        for (_, action) in &actions.others {
             let Action::Create(create) = action else { continue };
             let system = &mut self.systems[system];
             let free = match &create.spec.global_name {
@@ -928,7 +944,7 @@ impl World {
         }
         self.note(Note::Exited(address, &cause));
         host.settle_debts(&mut self.outputs);
-        let counters = *host.counters();
+        let counters = host.counters();
         if cause != ExitCause::Requested {
             self.account_for_lost(&mut host);
         }
@@ -997,7 +1013,7 @@ impl World {
 
     fn host_told(&mut self, to: ActorAddress, message: ToHost) {
         let now = self.now;
-        if let Some(node) = Self::actor_in(&mut self.systems, &to) {
+        if let Some((.., node)) = Self::actor_in(&mut self.systems, &to) {
             node.host.handle(now, HostInput::FromAdmin(message), &mut self.outputs);
         }
     }
@@ -1168,25 +1184,37 @@ impl World {
 
     #[inline]
     fn actor_node(&mut self, address: &ActorAddress) -> Option<&mut ActorNode> {
-        Self::actor_in(&mut self.systems, address)
+        Self::actor_in(&mut self.systems, address).map(|(.., node)| node)
     }
 
+    /// The actor of an address, after its place.
     #[inline]
-    fn actor_in<'a>(systems: &'a mut [System], address: &ActorAddress) -> Option<&'a mut ActorNode> {
+    fn actor_in<'a>(
+        systems: &'a mut [System],
+        address: &ActorAddress,
+    ) -> Option<(usize, usize, &'a mut ActorNode)> {
         let slot = address.slot() as usize;
-        let system = systems.iter_mut().find(|system| system.has(slot, address))?;
-        match &mut system.nodes[slot] {
-            Node::Actor(node) => Some(node),
+        systems.iter_mut().enumerate().find_map(|(at, system)| match system.nodes.get_mut(slot) {
+            Some(Node::Actor(node)) if is_same(system.id, node.host.address(), address) => {
+                Some((at, slot, &mut **node))
+            }
             _ => None,
-        }
+        })
     }
 
-    fn endpoint_mut(&mut self, address: &ActorAddress) -> Option<&mut Endpoint> {
-        let at = self.find(address)?;
-        match &mut self.systems[at.0].nodes[at.1] {
-            Node::Endpoint(node) => Some(&mut node.endpoint),
+    /// The endpoint of an address, after its place and the admin of its system.
+    #[inline]
+    fn endpoint_in<'a>(
+        systems: &'a mut [System],
+        address: &ActorAddress,
+    ) -> Option<((usize, usize), &'a Admin, &'a mut EndpointNode)> {
+        let slot = address.slot() as usize;
+        systems.iter_mut().enumerate().find_map(|(at, system)| match system.nodes.get_mut(slot) {
+            Some(Node::Endpoint(node)) if is_same(system.id, node.endpoint.address(), address) => {
+                Some(((at, slot), &system.admin, &mut **node))
+            }
             _ => None,
-        }
+        })
     }
 
     fn note(&mut self, note: Note<'_>) {
@@ -1194,6 +1222,12 @@ impl World {
             observer.note(self.now, note);
         }
     }
+}
+
+/// Whether an address is the known one, in the system of this id.
+#[inline]
+fn is_same(system: SystemId, known: &ActorAddress, address: &ActorAddress) -> bool {
+    known == address || is_on(Bug::IncarnationIgnored) && system == address.system()
 }
 
 impl System {
@@ -1205,7 +1239,7 @@ impl System {
             Some(Node::Reserved(reserved)) => &reserved.address,
             Some(Node::Free) | None => return false,
         };
-        known == address || is_on(Bug::IncarnationIgnored) && self.id == address.system()
+        is_same(self.id, known, address)
     }
 
     fn allocate(&mut self) -> (usize, ActorAddress) {
@@ -1242,7 +1276,7 @@ impl System {
         let mut sum = Counters::default();
         for node in &self.nodes {
             match node {
-                Node::Actor(node) => sum += *node.host.counters(),
+                Node::Actor(node) => sum += node.host.counters(),
                 Node::Endpoint(node) => sum += *node.endpoint.counters(),
                 Node::Free | Node::Reserved(_) => {}
             }
@@ -1320,6 +1354,12 @@ impl World {
         }
         if let Some(output) = self.outputs.poll() {
             self.perform(output);
+            return true;
+        }
+        if let Some(envelope) = self.outputs.poll_delivery() {
+            let mut actions = self.spare.take().unwrap_or_default();
+            self.deliver(envelope, &mut actions, 0);
+            self.spare = Some(actions);
             return true;
         }
         if self.relieve() {

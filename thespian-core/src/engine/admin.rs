@@ -10,7 +10,7 @@ use core::mem;
 
 use super::link::{Frame, Lane, Links, Progress};
 use super::planted::{Bug, is_on};
-use super::{Disposition, Effect, Log, Output, Outputs, ToAdmin, ToHost, Undelivered};
+use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Create, Request};
 use crate::spec::Which;
 use crate::{
@@ -286,7 +286,7 @@ impl Admin {
         match &mut self.links {
             // What cannot be encoded cannot have come here either, so nothing is lost that could be said.
             Some(links) => drop(links.send(now, envelope, out)),
-            None => out.push(Output::Transmit(envelope)),
+            None => out.transmit(envelope),
         }
     }
 

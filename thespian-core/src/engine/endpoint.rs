@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::link::{Frame, Lane, Links, Progress, Refusal};
-use super::{Disposition, Effect, Output, Outputs, ToAdmin, Undelivered};
+use super::{Disposition, Effect, Outputs, ToAdmin, Undelivered};
 use crate::{
     ActorAddress, ActorStatus, AnyMessage, Counters, DeadReason, Envelope, Error, Limits, PoisonMessage,
     SystemStatus, Time,
@@ -28,8 +28,6 @@ pub struct Endpoint {
 
 /// What an endpoint is told.
 pub enum EndpointInput {
-    /// A message for the caller.
-    Arrived(Envelope),
     /// A frame for the caller, from another process.
     Frame(ActorAddress, Frame),
     /// One of its messages could not be delivered.
@@ -64,7 +62,6 @@ impl Endpoint {
     #[inline]
     pub fn handle(&mut self, now: Time, input: EndpointInput, out: &mut Outputs) {
         match input {
-            EndpointInput::Arrived(envelope) => self.arrived(envelope, out),
             EndpointInput::Frame(from, frame) => self.frame(now, from, frame, out),
             EndpointInput::Undelivered(undelivered) => self.undelivered(*undelivered, out),
             EndpointInput::PeerGone { peer, reason, details } => {
@@ -107,7 +104,7 @@ impl Endpoint {
         envelope.set_number(self.counters.sent);
         self.account(&envelope, Disposition::Accepted, out);
         let Some(links) = &mut self.links else {
-            out.push(Output::Transmit(envelope));
+            out.transmit(envelope);
             return Ok(());
         };
         let Err((envelope, refusal)) = links.send(now, envelope, out) else { return Ok(()) };
@@ -146,7 +143,9 @@ impl Endpoint {
     /// Forgets which targets were found dead: what is asked from now on is about what is sent from now on.
     #[inline]
     pub fn forget_dead(&mut self) {
-        self.dead.clear();
+        if !self.dead.is_empty() {
+            self.dead.clear();
+        }
     }
 
     /// Whether something waits for the caller.
@@ -187,9 +186,9 @@ impl Endpoint {
         self.closed && self.links.as_ref().is_none_or(|links| links.is_idle())
     }
 
-    /// Takes what came, if it is something an outside caller sees (guide section 7, decision D26).
+    /// A message for the caller came: taken, if it is something an outside caller sees (guide section 7, decision D26).
     #[inline]
-    fn arrived(&mut self, envelope: Envelope, out: &mut Outputs) {
+    pub fn arrived(&mut self, envelope: Envelope, out: &mut Outputs) {
         let from = *envelope.from();
         let full = self.inbox.len() >= self.limits.endpoint_queue;
         let filtered = envelope.message().is_system() && !is_for_callers(envelope.message());

@@ -10,7 +10,7 @@ use core::mem;
 
 use super::link::{Frame, Lane, Links, Progress, Refusal};
 use super::planted::{Bug, is_on};
-use super::{Disposition, Effect, Log, Output, Outputs, ToAdmin, ToHost, Undelivered};
+use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
@@ -37,33 +37,30 @@ pub struct HostConfig {
 
 /// The engine of one actor: its mailbox, its attempts, its children, its wakeups, its outgoing messages.
 ///
-/// Its driver has the instance, runs the handler on [`Output::Deliver`], and reports with
-/// [`HostInput::Finished`]. One delivery is outstanding at any time.
+/// Its driver has the instance, runs the handler on a [delivery](Outputs::poll_delivery), and reports with
+/// [`Host::finished`]. One delivery is outstanding at any time.
 pub struct Host {
     address: ActorAddress,
     kind: &'static ActorType,
     policy: FailurePolicy,
     limits: Arc<Limits>,
     mailbox: VecDeque<Envelope>,
-    /// Exit requests and exit notices: they do not wait behind the mailbox.
-    urgent: VecDeque<Envelope>,
-    children: BTreeSet<ActorAddress>,
-    wakeups: Option<Box<Wakeups>>,
+    rare: Option<Box<Rare>>,
     links: Option<Box<Links>>,
-    counters: Counters,
+    sent: u64,
+    handled: u64,
     /// Handled messages of one sender that it has not been told of yet.
     owed_to: ActorAddress,
     owed: u32,
     /// Messages sent that nobody has dealt with yet.
     outgoing: u32,
-    /// Deliveries that a paused actor gets all the same, because all others wait too.
-    relief: u32,
     busy_since: Time,
-    paused_since: Time,
-    attempts: u8,
     phase: Phase,
+    attempts: u8,
     busy: bool,
     paused: bool,
+    /// Whether messages are accounted for, or go through links.
+    watched: bool,
     accounting: bool,
     /// Whether the exit request in hand, or accepted, goes on to the children.
     recursive: bool,
@@ -82,25 +79,12 @@ enum Phase {
     Gone,
 }
 
-/// What a host is told.
+/// What a host is told, beside what happens to every message.
 pub enum HostInput<'a> {
-    /// A message for the actor.
-    Arrived(Envelope),
     /// A frame for the actor, from a process that is not this one.
     Frame(ActorAddress, Frame),
-    /// The handler has returned, or panicked.
-    Finished {
-        /// The message it was given.
-        envelope: Envelope,
-        /// How it went.
-        outcome: Result<Flow, Failure>,
-        /// What the handler asked for; empty when it failed.
-        actions: &'a mut Actions,
-    },
     /// The running handler releases what it has asked for so far.
     Flushed(&'a mut Actions),
-    /// That many of its messages have been dealt with.
-    Credit(u32),
     /// One of its messages could not be delivered.
     Undelivered(Box<Undelivered>),
     /// Nobody is at that address any more.
@@ -131,13 +115,23 @@ pub enum Reason {
     Drain,
 }
 
-/// Pending wakeups in due order; equal times in the order asked (decision D22).
+/// What few actors have, so that the others are small.
 #[derive(Default)]
-struct Wakeups {
-    asked: u64,
-    due: BTreeMap<(Time, u64), Wakeup>,
-    /// The latest time at which one was due that has been put into the mailbox.
-    last_due: Time,
+struct Rare {
+    /// Exit requests and exit notices: they do not wait behind the mailbox.
+    urgent: VecDeque<Envelope>,
+    children: BTreeSet<ActorAddress>,
+    /// Pending wakeups in due order; equal times in the order asked (decision D22).
+    wakeups: BTreeMap<(Time, u64), Wakeup>,
+    wakeups_asked: u64,
+    /// The latest time at which a wakeup was due that has been put into the mailbox.
+    wakeup_last_due: Time,
+    paused_since: Time,
+    /// Deliveries that a paused actor gets all the same, because all others wait too.
+    relief: u32,
+    poisoned: u64,
+    refused: u64,
+    failed_attempts: u64,
 }
 
 impl Host {
@@ -150,21 +144,19 @@ impl Host {
             policy: config.policy,
             limits: config.limits,
             mailbox: VecDeque::new(),
-            urgent: VecDeque::new(),
-            children: BTreeSet::new(),
-            wakeups: None,
+            rare: None,
             links,
-            counters: Counters::default(),
+            sent: 0,
+            handled: 0,
             owed_to: ActorAddress::NOBODY,
             owed: 0,
             outgoing: 0,
-            relief: 0,
             busy_since: Time::ZERO,
-            paused_since: Time::ZERO,
-            attempts: 0,
             phase: Phase::Running,
+            attempts: 0,
             busy: false,
             paused: false,
+            watched: config.linked || config.accounting,
             accounting: config.accounting,
             recursive: true,
         }
@@ -173,14 +165,8 @@ impl Host {
     // -- handle: what happened ---------------------------------------------------------------------------------
 
     /// Something happened.
-    #[inline]
     pub fn handle(&mut self, now: Time, input: HostInput<'_>, out: &mut Outputs) {
         match input {
-            HostInput::Arrived(envelope) => self.arrived(now, envelope, out),
-            HostInput::Finished { envelope, outcome, actions } => {
-                self.finished(now, envelope, outcome, actions, out);
-            }
-            HostInput::Credit(count) => self.credit(now, count, out),
             HostInput::Frame(from, frame) => self.frame(now, from, frame, out),
             HostInput::Flushed(actions) => self.release(now, actions, out),
             HostInput::Undelivered(undelivered) => self.undelivered(now, *undelivered, out),
@@ -199,15 +185,26 @@ impl Host {
             let progress = links.handle_timeout(now, out);
             self.progress(now, progress, out);
         }
-        if self.paused && now >= self.paused_since + self.limits.pause_relief {
-            self.paused_since = now;
+        if let Some(since) = self.paused_since()
+            && now >= since + self.limits.pause_relief
+        {
+            self.rare().paused_since = now;
             self.relieve(now, out);
         }
         self.next(now, out);
     }
 
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn paused_since(&self) -> Option<Time> {
+        self.rare.as_ref().filter(|_| self.paused).map(|rare| rare.paused_since)
+    }
+
+    /// A message for the actor arrived.
     #[inline]
-    fn arrived(&mut self, now: Time, envelope: Envelope, out: &mut Outputs) {
+    pub fn arrived(&mut self, now: Time, envelope: Envelope, out: &mut Outputs) {
         if envelope.message().is_system() {
             self.system_arrived(now, envelope, out);
         } else if self.phase == Phase::Running
@@ -223,11 +220,12 @@ impl Host {
     fn enqueue(&mut self, now: Time, envelope: Envelope, out: &mut Outputs) {
         if self.busy || self.paused || !self.mailbox.is_empty() {
             self.mailbox.push_back(envelope);
-            if self.relief > 0 {
+            if self.paused {
                 self.next(now, out);
             }
         } else {
-            self.deliver(now, envelope, out);
+            self.begin(now, &envelope);
+            out.deliver(envelope);
         }
     }
 
@@ -241,7 +239,7 @@ impl Host {
             self.next(now, out);
         } else if message.is::<ActorExitRequest>() && !matches!(self.phase, Phase::Draining(_) | Phase::Gone)
         {
-            self.urgent.push_back(envelope);
+            self.rare().urgent.push_back(envelope);
             self.next(now, out);
         } else if self.phase == Phase::Running {
             self.enqueue(now, envelope, out);
@@ -261,18 +259,17 @@ impl Host {
     }
 
     #[inline]
-    fn deliver(&mut self, now: Time, envelope: Envelope, out: &mut Outputs) {
+    fn begin(&mut self, now: Time, envelope: &Envelope) {
         self.busy = true;
         self.busy_since = now;
         self.attempts = 0;
         if envelope.message().is_system() {
-            self.delivering_system(&envelope);
+            self.begin_system(envelope);
         }
-        out.push(Output::Deliver(envelope));
     }
 
     #[cold]
-    fn delivering_system(&mut self, envelope: &Envelope) {
+    fn begin_system(&mut self, envelope: &Envelope) {
         if let Some(request) = envelope.message().downcast_ref::<ActorExitRequest>() {
             if self.phase == Phase::Running {
                 self.phase = Phase::Accepted;
@@ -283,14 +280,19 @@ impl Host {
         }
     }
 
-    fn finished(
+    /// The handler has returned, or panicked: how it went with this message, and what it asked for; nothing when it
+    /// failed. Returns the actor's next delivery, if it is to have one: to be done when all that is in `out` has been
+    /// performed, so usually [pushed there](Outputs::deliver).
+    #[inline]
+    #[must_use]
+    pub fn finished(
         &mut self,
         now: Time,
         envelope: Envelope,
         outcome: Result<Flow, Failure>,
         actions: &mut Actions,
         out: &mut Outputs,
-    ) {
+    ) -> Option<Envelope> {
         self.busy = false;
         match outcome {
             Ok(flow) => {
@@ -307,7 +309,7 @@ impl Host {
                 self.failed(now, envelope, failure, out);
             }
         }
-        self.next(now, out);
+        self.begin_next(now, out)
     }
 
     /// The message's last attempt is over.
@@ -334,7 +336,7 @@ impl Host {
 
     #[cold]
     fn failed(&mut self, now: Time, envelope: Envelope, failure: Failure, out: &mut Outputs) {
-        self.counters.failed_attempts += 1;
+        self.rare().failed_attempts += 1;
         self.attempts = self.attempts.saturating_add(1);
         let policy = self.policy;
         let allowed = policy.attempts() + u8::from(is_on(Bug::ThirdAttempt));
@@ -348,7 +350,7 @@ impl Host {
         }
         if !last {
             self.busy = true;
-            out.push(Output::Deliver(envelope));
+            out.deliver(envelope);
         } else if envelope.message().is::<ActorExitRequest>() {
             // The actor exits all the same, and nobody is poisoned (decision D5).
             self.dealt_with(now, envelope, Disposition::Handled, out);
@@ -384,22 +386,32 @@ impl Host {
         self.transmit(now, AnyMessage::new(poison).seal(&to, &self.address).by_runtime(), out);
     }
 
-    fn credit(&mut self, now: Time, count: u32, out: &mut Outputs) {
+    /// That many of the actor's messages have been dealt with.
+    #[inline]
+    pub fn credited(&mut self, now: Time, count: u32, out: &mut Outputs) {
         if is_on(Bug::CreditLeak) && count > 1 {
             return;
         }
         self.outgoing = self.outgoing.saturating_sub(count);
         if self.paused && self.outgoing <= self.limits.outgoing_low {
-            self.paused = false;
-            self.relief = 0;
-            self.next(now, out);
+            self.go_on(now, out);
         }
-        self.try_stop(now, out);
+        if self.phase != Phase::Running {
+            self.try_stop(now, out);
+        }
+    }
+
+    /// Ends a pause.
+    #[cold]
+    fn go_on(&mut self, now: Time, out: &mut Outputs) {
+        self.paused = false;
+        self.rare().relief = 0;
+        self.next(now, out);
     }
 
     fn relieve(&mut self, now: Time, out: &mut Outputs) {
         if self.paused && !self.mailbox.is_empty() {
-            self.relief = self.limits.outgoing_high - self.limits.outgoing_low;
+            self.rare().relief = self.limits.outgoing_high - self.limits.outgoing_low;
             self.next(now, out);
         }
     }
@@ -435,7 +447,7 @@ impl Host {
             self.undelivered(now, undelivered, out);
         }
         if progress.acknowledged > 0 {
-            self.credit(now, progress.acknowledged, out);
+            self.credited(now, progress.acknowledged, out);
         }
     }
 
@@ -448,7 +460,7 @@ impl Host {
         if runtime
             && undelivered.reason == DeadReason::Expired
             && envelope.message().is::<ActorExitRequest>()
-            && self.children.contains(envelope.to())
+            && self.rare.as_ref().is_some_and(|rare| rare.children.contains(envelope.to()))
         {
             let message = ToAdmin::KillChild(*envelope.to());
             out.effect(Effect::ToAdmin { from: self.address, message });
@@ -456,7 +468,7 @@ impl Host {
         if undelivered.reason == DeadReason::NeverStarted && !runtime {
             let Undelivered { envelope, details, .. } = undelivered;
             self.account(&envelope, Disposition::Poisoned, out);
-            self.counters.poisoned += 1;
+            self.rare().poisoned += 1;
             self.poison_self(now, envelope, details, out);
         } else {
             out.effect(Effect::ToAdmin {
@@ -465,7 +477,7 @@ impl Host {
             });
         }
         if counted {
-            self.credit(now, 1, out);
+            self.credited(now, 1, out);
         }
     }
 
@@ -478,7 +490,7 @@ impl Host {
     }
 
     fn child_exited(&mut self, now: Time, child: ActorAddress, cause: ExitCause, out: &mut Outputs) {
-        if !self.children.remove(&child) && !is_on(Bug::DoubleExitNotice) {
+        if !self.rare().children.remove(&child) && !is_on(Bug::DoubleExitNotice) {
             return;
         }
         if matches!(self.phase, Phase::Draining(_) | Phase::Gone) || is_on(Bug::LostExitNotice) {
@@ -490,21 +502,21 @@ impl Host {
         let last_word = self.mailbox.iter().rposition(|waiting| *waiting.from() == child);
         match last_word {
             Some(at) if !is_on(Bug::NoticeBeforeMessages) => self.mailbox.insert(at + 1, notice),
-            _ => self.urgent.push_back(notice),
+            _ => self.rare().urgent.push_back(notice),
         }
         self.next(now, out);
     }
 
     /// Queues the wakeups that have fallen due.
     fn wake(&mut self, now: Time) {
-        let Some(wakeups) = &mut self.wakeups else { return };
+        let Some(Rare { wakeups, .. }) = self.rare.as_deref_mut() else { return };
         let mut due = Vec::new();
-        while let Some(entry) = wakeups.due.first_entry()
+        while let Some(entry) = wakeups.first_entry()
             && (entry.key().0 <= now || is_on(Bug::EarlyWakeup))
         {
             due.push(entry.remove());
-            if is_on(Bug::LostWakeup) && wakeups.due.len() == 1 {
-                wakeups.due.clear();
+            if is_on(Bug::LostWakeup) && wakeups.len() == 1 {
+                wakeups.clear();
             }
         }
         for wakeup in due {
@@ -521,9 +533,9 @@ impl Host {
         let mut envelope = message.seal(&self.address, &self.address).by_runtime();
         // What the runtime sends has no number of its own. A wakeup's is the time that it was due.
         envelope.set_number(u64::try_from(due.since_start().as_nanos()).unwrap_or(u64::MAX));
-        let Some(wakeups) = &mut self.wakeups else { return };
-        if due >= wakeups.last_due {
-            wakeups.last_due = due;
+        let rare = self.rare();
+        if due >= rare.wakeup_last_due {
+            rare.wakeup_last_due = due;
             return self.mailbox.push_back(envelope);
         }
         // A handler that took long had asked for it, and others that were due later wait already.
@@ -543,30 +555,53 @@ impl Host {
         if actions.is_empty() {
             return;
         }
-        for action in actions.list.drain(..) {
-            match action {
-                Action::Send(envelope) => self.send(now, envelope, out),
-                other => self.release_other(now, other, out),
+        if self.watched || !actions.others.is_empty() {
+            self.release_in_turn(now, actions, out);
+        } else {
+            for envelope in actions.sends.drain(..) {
+                let envelope = self.number(envelope);
+                out.transmit(envelope);
             }
         }
         if self.outgoing >= self.limits.outgoing_high && !self.paused {
-            self.paused = true;
-            self.paused_since = now;
-            self.relief = 0;
-            out.effect(Effect::Paused(self.address));
+            self.pause(now, out);
         }
     }
 
-    #[inline]
-    fn send(&mut self, now: Time, mut envelope: Envelope, out: &mut Outputs) {
-        self.counters.sent += 1;
-        envelope.set_number(self.counters.sent);
-        if self.accounting {
-            self.account(&envelope, Disposition::Accepted, out);
+    /// Releases what is not only sends in this process, in the order asked.
+    fn release_in_turn(&mut self, now: Time, actions: &mut Actions, out: &mut Outputs) {
+        let mut others = actions.others.drain(..).peekable();
+        for (index, envelope) in actions.sends.drain(..).enumerate() {
+            while let Some((_, other)) = others.next_if(|(sends, _)| *sends <= index) {
+                self.release_other(now, other, out);
+            }
+            self.send(now, envelope, out);
         }
+        others.for_each(|(_, other)| self.release_other(now, other, out));
+    }
+
+    #[cold]
+    fn pause(&mut self, now: Time, out: &mut Outputs) {
+        self.paused = true;
+        let rare = self.rare();
+        rare.paused_since = now;
+        rare.relief = 0;
+        out.effect(Effect::Paused(self.address));
+    }
+
+    fn send(&mut self, now: Time, envelope: Envelope, out: &mut Outputs) {
+        let envelope = self.number(envelope);
+        self.account(&envelope, Disposition::Accepted, out);
+        self.transmit(now, envelope, out);
+    }
+
+    #[inline]
+    fn number(&mut self, mut envelope: Envelope) -> Envelope {
+        self.sent += 1;
+        envelope.set_number(self.sent);
         // What an actor sends to itself does not count: it could otherwise wait for itself.
         self.outgoing += u32::from(*envelope.to() != self.address);
-        self.transmit(now, envelope, out);
+        envelope
     }
 
     #[inline]
@@ -577,7 +612,7 @@ impl Host {
                     self.refused(now, envelope, refusal, out);
                 }
             }
-            _ => out.push(Output::Transmit(envelope)),
+            _ => out.transmit(envelope),
         }
     }
 
@@ -593,7 +628,7 @@ impl Host {
             ),
         };
         if !envelope.is_by_runtime() {
-            self.counters.refused += 1;
+            self.rare().refused += 1;
             self.outgoing = self.outgoing.saturating_sub(1);
             self.account(&envelope, Disposition::Refused, out);
         }
@@ -602,13 +637,12 @@ impl Host {
 
     fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
         match action {
-            Action::Send(_) => {}
             Action::Create(create) => self.create(create, out),
             Action::Wakeup(wakeup) => {
                 if self.phase == Phase::Running {
-                    let wakeups = self.wakeups.get_or_insert_default();
-                    wakeups.asked += 1;
-                    wakeups.due.insert((wakeup.due, wakeups.asked), *wakeup);
+                    let rare = self.rare();
+                    rare.wakeups_asked += 1;
+                    rare.wakeups.insert((wakeup.due, rare.wakeups_asked), *wakeup);
                     // Due already, if the handler took long: it must not come after one that was due later.
                     self.wake(now);
                 }
@@ -630,59 +664,77 @@ impl Host {
             out.effect(Effect::Discard(child));
         } else {
             out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Create(create) });
-            self.children.insert(child);
+            self.rare().children.insert(child);
         }
     }
 
     // -- what comes next ---------------------------------------------------------------------------------------
 
     /// Hands the actor its next message, if it may have one.
-    #[inline]
     fn next(&mut self, now: Time, out: &mut Outputs) {
+        if let Some(envelope) = self.begin_next(now, out) {
+            out.deliver(envelope);
+        }
+    }
+
+    #[inline]
+    fn begin_next(&mut self, now: Time, out: &mut Outputs) -> Option<Envelope> {
         if self.busy {
-            return;
+            return None;
         }
-        if let Some(envelope) = self.urgent.pop_front() {
-            self.deliver(now, envelope, out);
-            return;
+        let next = self.take_next();
+        match &next {
+            Some(envelope) => self.begin(now, envelope),
+            None => {
+                self.flush_owed(out);
+                if self.phase != Phase::Running {
+                    self.try_stop(now, out);
+                }
+            }
         }
-        let may_work = !self.paused || self.relief > 0;
-        if may_work
-            && !self.mailbox.is_empty()
-            && let Some(envelope) = self.mailbox.pop_front()
-        {
-            self.relief = self.relief.saturating_sub(1);
-            self.deliver(now, envelope, out);
-            return;
+        next
+    }
+
+    #[inline]
+    fn take_next(&mut self) -> Option<Envelope> {
+        if let Some(rare) = &mut self.rare {
+            if let Some(envelope) = rare.urgent.pop_front() {
+                return Some(envelope);
+            }
+            if self.paused && !self.mailbox.is_empty() {
+                rare.relief = rare.relief.checked_sub(1)?;
+            }
         }
-        self.flush_owed(out);
-        if self.phase != Phase::Running {
-            self.try_stop(now, out);
-        }
+        self.mailbox.pop_front()
     }
 
     /// Notes that a message has been dealt with, and tells its sender, in batches.
     #[inline]
     fn settle(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
+        if self.watched {
+            self.settle_watched(envelope, how, out);
+        }
+        if envelope.is_by_runtime() {
+            return;
+        }
+        match how {
+            Disposition::Poisoned => self.rare().poisoned += 1,
+            _ => self.handled += 1,
+        }
+        if *envelope.from() != self.address {
+            self.owe(envelope.from(), out);
+        }
+    }
+
+    #[cold]
+    fn settle_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
         let from = envelope.from();
         if let Some(links) = &mut self.links
             && *from != self.address
         {
             links.handled(*from, Lane::of(envelope.message()), envelope.place());
         }
-        if envelope.is_by_runtime() {
-            return;
-        }
-        match how {
-            Disposition::Poisoned => self.counters.poisoned += 1,
-            _ => self.counters.handled += 1,
-        }
-        if self.accounting {
-            self.account(envelope, how, out);
-        }
-        if *from != self.address {
-            self.owe(from, out);
-        }
+        self.account(envelope, how, out);
     }
 
     /// Notes that a sender is to be told. With links it is the links that tell it.
@@ -730,7 +782,7 @@ impl Host {
         self.phase = Phase::Exiting;
         self.recursive = recursive;
         if !is_on(Bug::WakeupAfterExit) {
-            self.wakeups = None;
+            self.rare().wakeups.clear();
         }
         if let Some(links) = &mut self.links {
             links.close(Lane::User, DeadReason::Dead, out);
@@ -738,12 +790,12 @@ impl Host {
         let waiting: Vec<Envelope> = self.mailbox.drain(..).collect();
         for envelope in waiting {
             if envelope.message().is::<ChildActorExited>() {
-                self.urgent.push_back(envelope);
+                self.rare().urgent.push_back(envelope);
             } else {
                 self.reject(envelope, out);
             }
         }
-        let children: Vec<ActorAddress> = self.children.iter().copied().collect();
+        let children: Vec<ActorAddress> = self.rare().children.iter().copied().collect();
         self.part_from(now, children, out);
     }
 
@@ -755,7 +807,7 @@ impl Host {
             }
         } else {
             for child in &children {
-                self.children.remove(child);
+                self.rare().children.remove(child);
             }
             out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Adopt(children) });
         }
@@ -763,10 +815,12 @@ impl Host {
 
     /// Ends an exiting actor whose children are gone and whose messages are on their way.
     fn try_stop(&mut self, now: Time, out: &mut Outputs) {
-        if self.busy || !self.urgent.is_empty() {
+        let rare = self.rare();
+        let (urgent, childless) = (!rare.urgent.is_empty(), rare.children.is_empty());
+        if self.busy || urgent {
             return;
         }
-        if self.phase == Phase::Exiting && (self.children.is_empty() || is_on(Bug::ExitBeforeChildren)) {
+        if self.phase == Phase::Exiting && (childless || is_on(Bug::ExitBeforeChildren)) {
             self.phase = Phase::Draining(now + self.limits.shutdown_grace);
             if let Some(links) = &mut self.links {
                 links.close(Lane::Urgent, DeadReason::Dead, out);
@@ -807,22 +861,20 @@ impl Host {
         let linked = self.links.is_some();
         let address = self.address;
         // With links the senders have kept what they sent.
-        self.urgent
-            .into_iter()
-            .chain(self.mailbox)
-            .filter(move |waiting| !linked || *waiting.from() == address)
+        let urgent = self.rare.map(|rare| rare.urgent).unwrap_or_default();
+        urgent.into_iter().chain(self.mailbox).filter(move |waiting| !linked || *waiting.from() == address)
     }
 
     // -- poll --------------------------------------------------------------------------------------------------
 
     /// The next deadline, and what for.
     pub fn poll_timeout(&self) -> Option<(Time, Reason)> {
-        let wakeup = self.wakeups.as_ref().and_then(|wakeups| wakeups.due.first_key_value());
+        let wakeup = self.rare.as_ref().and_then(|rare| rare.wakeups.first_key_value());
         let wakeup = wakeup.map(|((due, _), _)| (*due, Reason::Wakeup));
         let resend =
             self.links.as_ref().and_then(|links| links.poll_timeout()).map(|due| (due, Reason::Resend));
-        let relief = (self.paused && !self.mailbox.is_empty())
-            .then(|| (self.paused_since + self.limits.pause_relief, Reason::Relief));
+        let relief = self.paused_since().filter(|_| !self.mailbox.is_empty());
+        let relief = relief.map(|since| (since + self.limits.pause_relief, Reason::Relief));
         let drain = match self.phase {
             Phase::Draining(until) => Some((until, Reason::Drain)),
             _ => None,
@@ -844,8 +896,14 @@ impl Host {
     }
 
     /// What became of the actor's messages.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        let counters = Counters { sent: self.sent, handled: self.handled, ..Counters::default() };
+        match self.rare.as_deref() {
+            Some(&Rare { poisoned, refused, failed_attempts, .. }) => {
+                Counters { poisoned, refused, failed_attempts, ..counters }
+            }
+            None => counters,
+        }
     }
 
     /// Whether a `flush` should block: too much is outstanding.
@@ -856,11 +914,13 @@ impl Host {
     /// Whether the engine may have a deadline; quicker to ask than [`Host::poll_timeout`].
     #[inline]
     pub fn may_have_timeout(&self) -> bool {
-        self.wakeups.is_some() || self.links.is_some() || self.paused
+        self.links.is_some() || self.rare.as_ref().is_some_and(|rare| self.paused || !rare.wakeups.is_empty())
     }
 
     /// How the actor is.
     pub fn status(&self, now: Time) -> ActorStatus {
+        let none = Rare::default();
+        let rare = self.rare.as_deref().unwrap_or(&none);
         ActorStatus {
             address: self.address,
             actor_type: self.kind.name().into(),
@@ -874,12 +934,12 @@ impl Host {
             busy_since: self.busy.then(|| self.busy_since.since_start()),
             queues: QueueStatus {
                 user: self.mailbox.len() as u64,
-                system: self.urgent.len() as u64,
+                system: rare.urgent.len() as u64,
                 outgoing: self.outgoing.into(),
             },
-            counters: self.counters,
-            children: self.children.iter().copied().collect(),
-            pending_wakeups: self.wakeups.as_ref().map_or(0, |wakeups| wakeups.due.len() as u64),
+            counters: self.counters(),
+            children: rare.children.iter().copied().collect(),
+            pending_wakeups: rare.wakeups.len() as u64,
             uptime: now.since_start(),
         }
     }

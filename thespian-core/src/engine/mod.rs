@@ -13,7 +13,8 @@
 //! # The calls
 //!
 //! - `handle(now, input, outputs)`: something happened. Never fails, never blocks. Afterwards the driver performs the
-//!   outputs, in order, until there are none.
+//!   outputs, in order, until there are none. What happens to every message has a call of its own: `arrived`,
+//!   `finished`, `credited`.
 //! - `handle_timeout(now, outputs)`: a deadline has come. Too early a call is harmless.
 //! - `poll_timeout()`: the next deadline, with the reason for it.
 //!
@@ -50,10 +51,12 @@ use link::Frame;
 
 /// Effects that engines ask for.
 ///
-/// Performed in order, but for [credits](Outputs::poll_credit), which only count and may go ahead.
+/// Performed in order, in three lines: [deliveries](Outputs::poll_delivery) follow when nothing else is left to
+/// perform, and [credits](Outputs::poll_credit) only count and may go ahead.
 #[derive(Default)]
 pub struct Outputs {
     queue: VecDeque<Output>,
+    deliveries: VecDeque<Envelope>,
     credits: Vec<Credit>,
 }
 
@@ -63,13 +66,8 @@ impl Outputs {
         Outputs::default()
     }
 
-    /// Asks for an effect.
-    #[inline]
-    pub fn push(&mut self, output: Output) {
-        self.queue.push_back(output);
-    }
-
     /// Asks for one of the effects that are not on every message's way.
+    #[cold]
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.queue.push_back(Output::Other(Box::new(effect)));
     }
@@ -80,10 +78,29 @@ impl Outputs {
         self.credits.push(Credit { to: *to, count });
     }
 
+    /// Asks to hand a message to its target's engine.
+    #[inline]
+    pub(crate) fn transmit(&mut self, envelope: Envelope) {
+        self.queue.push_back(Output::Transmit(envelope));
+    }
+
+    /// Asks to run the handler of the actor that the message is for.
+    #[inline]
+    pub fn deliver(&mut self, envelope: Envelope) {
+        self.deliveries.push_back(envelope);
+    }
+
     /// The next effect to perform.
     #[inline]
     pub fn poll(&mut self) -> Option<Output> {
         self.queue.pop_front()
+    }
+
+    /// The next message whose target's handler is to run, when there is no [other effect](Outputs::poll). Report with
+    /// [`Host::finished`].
+    #[inline]
+    pub fn poll_delivery(&mut self) -> Option<Envelope> {
+        self.deliveries.pop_front()
     }
 
     /// The next sender in this process to tell that its messages were dealt with.
@@ -93,13 +110,14 @@ impl Outputs {
     }
 
     /// Whether there is nothing to perform.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.credits.is_empty()
+        self.queue.is_empty() && self.deliveries.is_empty() && self.credits.is_empty()
     }
 
     /// How many effects wait.
     pub fn len(&self) -> usize {
-        self.queue.len() + self.credits.len()
+        self.queue.len() + self.deliveries.len() + self.credits.len()
     }
 }
 
@@ -112,13 +130,11 @@ pub struct Credit {
     pub count: u32,
 }
 
-/// One effect. Small, because every message is one twice on its way.
+/// One effect. Small, because every message is one on its way.
 #[derive(Debug)]
 pub enum Output {
     /// Hand a message to its target's engine, which is in this process.
     Transmit(Envelope),
-    /// Run the handler of the actor that the message is for, and report with [`HostInput::Finished`].
-    Deliver(Envelope),
     /// Anything else.
     Other(Box<Effect>),
 }

@@ -5,7 +5,7 @@
 //! | line | means |
 //! | --- | --- |
 //! | `transmit a->b hi` | [`Output::Transmit`] of the message `hi` that `a` sent to `b` |
-//! | `deliver a=>b exit` | [`Output::Deliver`]; the double arrow marks what the runtime sent |
+//! | `deliver a=>b exit` | a [delivery](Outputs::poll_delivery); the double arrow marks what the runtime sent |
 //! | `frame a->b user#1 3 (base 2) hi` | a data frame: lane, link, place, the lowest place the sender keeps, message |
 //! | `frame b->a ack user#1 4` | all below place 4 of that link have been dealt with |
 //! | `frame b->a closed user#1 4` | the same, and there will be no more |
@@ -267,14 +267,15 @@ pub(crate) fn compare(actual: &[String], expected: &[&str]) {
     );
 }
 
-/// Takes all outputs, as lines; credits come last. Deliveries are kept as well.
+/// Takes all outputs, as lines; deliveries and then credits come last. Deliveries are kept as well.
 pub(crate) fn drain(out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope> {
     let mut delivered = Vec::new();
     while let Some(output) = out.poll() {
         lines.push(line(&output));
-        if let Output::Deliver(envelope) = output {
-            delivered.push(envelope);
-        }
+    }
+    while let Some(envelope) = out.poll_delivery() {
+        lines.push(format!("deliver {}", post(&envelope)));
+        delivered.push(envelope);
     }
     let mut credits = Vec::new();
     while let Some(credit) = out.poll_credit() {
@@ -288,7 +289,6 @@ pub(crate) fn drain(out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope>
 fn line(output: &Output) -> String {
     match output {
         Output::Transmit(envelope) => format!("transmit {}", post(envelope)),
-        Output::Deliver(envelope) => format!("deliver {}", post(envelope)),
         Output::Other(effect) => effect_line(effect),
     }
 }
