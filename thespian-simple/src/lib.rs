@@ -157,14 +157,13 @@ impl System {
         Ok(self.state.lock())
     }
 
-    /// Ends a call: lets the actors run, and whoever waits look again.
+    /// Ends a call: lets the actors run, and whoever waits look again, once they get the lock.
     #[inline]
     fn settle(&self, state: &mut State) -> Result<(), Error> {
-        let settled = state.settle();
         if state.waiting > 0 {
             self.changed.notify_all();
         }
-        settled
+        state.settle()
     }
 
     /// Waits until the world changes or time runs out. Says whether there is time left.

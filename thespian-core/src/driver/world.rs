@@ -336,10 +336,11 @@ impl World {
             return Err(Error::SystemDown { base: admin.base().into() });
         }
         node.endpoint.forget_dead();
-        let sent = node.endpoint.send(now, to, message, &mut self.outputs);
-        if self.network.is_some() {
-            self.arm(at);
+        if self.network.is_none() {
+            return node.endpoint.send(now, to, message, &mut self.outputs);
         }
+        let sent = node.endpoint.send(now, to, message, &mut self.outputs);
+        self.arm(at);
         sent
     }
 
@@ -459,7 +460,6 @@ impl World {
         let limit = self.deliveries.saturating_add(first.limits.steps_per_call);
         self.limit = limit;
         let mut actions = self.spare.take().unwrap_or_default();
-        let mut result = Ok(());
         loop {
             while let Some(output) = self.outputs.poll() {
                 self.perform(output);
@@ -469,8 +469,8 @@ impl World {
             }
             if let Some(envelope) = self.outputs.poll_delivery() {
                 if self.deliveries >= limit {
-                    result = Err(self.never_settles(envelope));
-                    break;
+                    self.spare = Some(actions);
+                    return Err(self.never_settles(envelope));
                 }
                 self.deliver(envelope, &mut actions, limit);
             } else if self.outputs.is_empty() && (self.paused.is_empty() || !self.relieve()) {
@@ -478,7 +478,7 @@ impl World {
             }
         }
         self.spare = Some(actions);
-        result
+        Ok(())
     }
 
     #[cold]
