@@ -136,10 +136,13 @@ impl AddressKey {
     }
 
     fn hash(&self, system: SystemId, slot: u64, generation: u64) -> u64 {
+        // In one piece, which is quicker than its parts.
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&system.0);
+        bytes[16..24].copy_from_slice(&slot.to_le_bytes());
+        bytes[24..].copy_from_slice(&generation.to_le_bytes());
         let mut hasher = SipHasher13::new_with_key(&self.0);
-        hasher.write(&system.0);
-        hasher.write_u64(slot);
-        hasher.write_u64(generation);
+        hasher.write(&bytes);
         hasher.finish()
     }
 }

@@ -42,7 +42,9 @@ const SYSTEM: u64 = 1 << 63;
 const ENCODED: u64 = 1 << 62;
 /// The runtime sent it.
 const BY_RUNTIME: u64 = 1 << 61;
-const MARKS: u64 = SYSTEM | ENCODED | BY_RUNTIME;
+/// Its sender does not count what is outstanding.
+const UNCOUNTED: u64 = 1 << 60;
+const MARKS: u64 = SYSTEM | ENCODED | BY_RUNTIME | UNCOUNTED;
 
 impl Head {
     const fn blank(marks: u64) -> Head {
@@ -425,6 +427,19 @@ impl Envelope {
     #[must_use]
     pub fn by_runtime(mut self) -> Envelope {
         self.0.0.head.number_and_marks |= BY_RUNTIME;
+        self
+    }
+
+    /// Whether the sender does not want to be told that the message has been dealt with.
+    #[inline]
+    pub fn is_uncounted(&self) -> bool {
+        self.0.0.head.has(UNCOUNTED)
+    }
+
+    /// Marks the message as one that its sender does not count: that of a caller outside, who is never paused.
+    #[must_use]
+    pub fn uncounted(mut self) -> Envelope {
+        self.0.0.head.number_and_marks |= UNCOUNTED;
         self
     }
 

@@ -284,13 +284,16 @@ impl World {
             return Err(Error::SystemDown { base: system.admin.base().into() });
         }
         let (slot, address) = system.allocate();
-        let endpoint = Endpoint::new(address, system.limits.clone(), linked, accounting);
         let node = match system.endpoints.pop() {
             Some(mut node) => {
-                *node = EndpointNode { endpoint, armed: Time::FAR };
+                node.endpoint.reopen(address, linked, accounting);
+                node.armed = Time::FAR;
                 node
             }
-            None => Box::new(EndpointNode { endpoint, armed: Time::FAR }),
+            None => {
+                let endpoint = Endpoint::new(address, system.limits.clone(), linked, accounting);
+                Box::new(EndpointNode { endpoint, armed: Time::FAR })
+            }
         };
         system.nodes[slot] = Node::Endpoint(node);
         Ok(address)
@@ -312,7 +315,7 @@ impl World {
             return;
         }
         if let Node::Endpoint(node) = system.release(at.1) {
-            system.admin.endpoint_closed(*node.endpoint.counters());
+            system.admin.endpoint_closed(node.endpoint.counters());
             system.endpoints.push(node);
         }
     }

@@ -768,8 +768,8 @@ impl Admin {
     }
 
     /// Takes over the counters of an endpoint that is gone.
-    pub fn endpoint_closed(&mut self, counters: Counters) {
-        self.counters += counters;
+    pub fn endpoint_closed(&mut self, counters: &Counters) {
+        self.counters += *counters;
     }
 
     // -- getters -----------------------------------------------------------------------------------------------

@@ -58,6 +58,17 @@ impl Endpoint {
         }
     }
 
+    /// Makes an endpoint that is done into another one, as [`Endpoint::new`] would, for less.
+    pub fn reopen(&mut self, address: ActorAddress, linked: bool, accounting: bool) {
+        self.address = address;
+        self.links = linked.then(|| Box::new(Links::new(address, self.limits.clone())));
+        self.inbox.clear();
+        self.dead.clear();
+        self.counters = Counters::default();
+        self.accounting = accounting;
+        self.closed = false;
+    }
+
     /// Something happened.
     #[inline]
     pub fn handle(&mut self, now: Time, input: EndpointInput, out: &mut Outputs) {
@@ -104,7 +115,7 @@ impl Endpoint {
         envelope.set_number(self.counters.sent);
         self.account(&envelope, Disposition::Accepted, out);
         let Some(links) = &mut self.links else {
-            out.transmit(envelope);
+            out.transmit(envelope.uncounted());
             return Ok(());
         };
         let Err((envelope, refusal)) = links.send(now, envelope, out) else { return Ok(()) };
@@ -161,7 +172,7 @@ impl Endpoint {
             links.close(Lane::User, DeadReason::Dead, out);
             links.close(Lane::Urgent, DeadReason::Dead, out);
         }
-        for envelope in self.inbox.drain(..) {
+        while let Some(envelope) = self.inbox.pop_front() {
             let undelivered = Undelivered::new(envelope, DeadReason::Dead);
             out.effect(Effect::ToAdmin {
                 from: self.address,

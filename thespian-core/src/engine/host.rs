@@ -721,7 +721,8 @@ impl Host {
             Disposition::Poisoned => self.rare().poisoned += 1,
             _ => self.handled += 1,
         }
-        if *envelope.from() != self.address {
+        // With links it is owed all the same: they acknowledge every message.
+        if !envelope.is_uncounted() && *envelope.from() != self.address {
             self.owe(envelope.from(), out);
         }
     }
