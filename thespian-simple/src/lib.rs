@@ -193,6 +193,10 @@ impl System {
         timeout: Timeout,
         target: Option<ActorAddress>,
     ) -> Result<Answer, Error> {
+        // What is usual goes first: no result is made that is then looked into.
+        if let Some(envelope) = state.world.receive(endpoint) {
+            return Ok(Answer::from_envelope(envelope));
+        }
         let mut until = None;
         loop {
             if let Some(answer) = self.look(&mut state, endpoint, target)? {
@@ -295,16 +299,21 @@ impl RunningSystem for System {
     fn request(&self, target: ActorAddress, message: AnyMessage, timeout: Timeout) -> Result<Answer, Error> {
         let mut state = self.enter("request")?;
         let endpoint = state.world.open(self.id)?;
-        let sent = state.world.send(endpoint, target, message);
-        let settled = sent.and_then(|()| self.settle(&mut state));
-        let looked = settled.and_then(|()| self.look(&mut state, endpoint, Some(target)));
-        if let Ok(None) = looked {
-            let answer = self.receive(state, endpoint, timeout, Some(target));
-            self.close(endpoint);
-            return answer;
+        if let Err(error) = state.world.send(endpoint, target, message) {
+            state.world.close(endpoint);
+            return Err(error);
         }
-        state.world.close(endpoint);
-        looked.map(|answer| answer.unwrap_or(Answer::TimedOut))
+        if let Err(error) = self.settle(&mut state) {
+            state.world.close(endpoint);
+            return Err(error);
+        }
+        if let Some(envelope) = state.world.receive(endpoint) {
+            state.world.close(endpoint);
+            return Ok(Answer::from_envelope(envelope));
+        }
+        let answer = self.receive(state, endpoint, timeout, Some(target));
+        self.close(endpoint);
+        answer
     }
 
     fn create(&self, spec: ActorSpec) -> Result<ActorAddress, Error> {
