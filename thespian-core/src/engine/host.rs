@@ -722,7 +722,7 @@ impl Host {
             _ => self.handled += 1,
         }
         // With links it is owed all the same: they acknowledge every message.
-        if !envelope.is_uncounted() && *envelope.from() != self.address {
+        if !envelope.is_uncounted() {
             self.owe(envelope.from(), out);
         }
     }
@@ -743,15 +743,18 @@ impl Host {
     fn owe(&mut self, from: &ActorAddress, out: &mut Outputs) {
         // Half a lane's worth: often enough that nobody waits for it, seldom enough to cost nothing.
         const BATCH: u32 = 32;
-        if self.owed_to == *from || self.links.is_some() {
-            self.owed += 1;
-            if self.owed >= BATCH {
-                self.flush_owed(out);
+        if self.owed_to != *from {
+            if *from == self.address {
+                return;
             }
-        } else {
+            if self.links.is_none() {
+                self.flush_owed(out);
+                self.owed_to = *from;
+            }
+        }
+        self.owed += 1;
+        if self.owed >= BATCH {
             self.flush_owed(out);
-            self.owed_to = *from;
-            self.owed = 1;
         }
     }
 
