@@ -712,7 +712,6 @@ impl World {
                 self.note(Note::Finished { envelope: &envelope, failure: outcome.as_ref().err() });
             }
             let now = self.now;
-            let takes = self.network.as_mut().map_or(Duration::ZERO, |network| network.handling(now));
             let node = match self.systems[system].nodes.get_mut(slot) {
                 // No two actors of one system have the same generation.
                 Some(Node::Actor(node)) if node.host.address().generation() == generation => node,
@@ -722,7 +721,10 @@ impl World {
                     return self.give_back_maybe_handled(envelope);
                 }
             };
-            if !takes.is_zero() {
+            if let Some(network) = &mut self.network
+                && let takes = network.handling(now)
+                && !takes.is_zero()
+            {
                 node.actor = Some(actor);
                 let (address, actions) = (*envelope.to(), mem::take(actions));
                 node.finishing = Some(Box::new(Finishing { envelope, outcome, actions }));
