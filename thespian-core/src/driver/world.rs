@@ -1199,12 +1199,13 @@ impl World {
         address: &ActorAddress,
     ) -> Option<(usize, usize, &'a mut ActorNode)> {
         let slot = address.slot() as usize;
-        systems.iter_mut().enumerate().find_map(|(at, system)| match system.nodes.get_mut(slot) {
-            Some(Node::Actor(node)) if is_same(system.id, node.host.address(), address) => {
-                Some((at, slot, &mut **node))
-            }
-            _ => None,
-        })
+        // Most worlds have one system: it is quicker without a loop.
+        let (first, others) = systems.split_first_mut()?;
+        if let Some(node) = first.actor(slot, address) {
+            return Some((0, slot, node));
+        }
+        let mut others = (1..).zip(others);
+        others.find_map(|(at, system)| system.actor(slot, address).map(|node| (at, slot, node)))
     }
 
     /// The endpoint of an address, after its place and the admin of its system.
@@ -1245,6 +1246,14 @@ impl System {
             Some(Node::Free) | None => return false,
         };
         is_same(self.id, known, address)
+    }
+
+    #[inline]
+    fn actor(&mut self, slot: usize, address: &ActorAddress) -> Option<&mut ActorNode> {
+        match self.nodes.get_mut(slot) {
+            Some(Node::Actor(node)) if is_same(self.id, node.host.address(), address) => Some(node),
+            _ => None,
+        }
     }
 
     fn allocate(&mut self) -> (usize, ActorAddress) {
