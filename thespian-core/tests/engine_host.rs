@@ -1117,14 +1117,14 @@ fn a_wakeup_that_a_long_handler_asked_for_comes_before_those_that_were_due_later
     // It runs from 5 on, and asks at once; its end is at 30, and the first timer falls due meanwhile.
     h.at(5).gets('a', "takes long").anything();
     h.at(20).timeout().gives(&[]);
-    let began = ms(5);
-    h.now = began;
     let envelope = h.in_hand.take().expect("the handler runs");
-    h.surroundings.now = began;
+    h.surroundings.now = ms(5);
     let mut actions = asked(&mut h.surroundings, actor('h'), actor('a'), |ctx| {
         ctx.wakeup_after_with(milliseconds(5), "due at 10");
     });
-    h.at(30).told(HostInput::Finished { envelope, outcome: Ok(Flow::Done), actions: &mut actions });
+    let next = h.host.finished(ms(30), envelope, Ok(Flow::Done), &mut actions, &mut h.out);
+    h.out.deliver(next.expect("a wakeup is due"));
+    h.at(30).settle();
     h.gives(&["deliver h=>h wakeup(5ms due at 10)"]);
     h.finishes().gives(&["deliver h=>h wakeup(20ms due at 20)"]);
 }

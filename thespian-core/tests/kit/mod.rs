@@ -76,7 +76,7 @@ fn names(addresses: &[ActorAddress]) -> String {
 
 /// A point in time.
 pub(crate) fn ms(milliseconds: u64) -> Time {
-    Time::after_start(std::time::Duration::from_millis(milliseconds))
+    Time::after_start(core::time::Duration::from_millis(milliseconds))
 }
 
 /// The bounds that a test gives its engines: small ones, so that they are reached.
