@@ -33,6 +33,36 @@ impl<'a> Context<'a> {
         Context { me, sender, actions, environment }
     }
 
+    /// The same context, in which somebody else is the sender: for actors that wrap another and unpack what was sent on to
+    /// it, such as the workers of a troupe.
+    ///
+    /// It changes what [`sender`](Context::sender) says and where [`reply`](Context::reply) goes, and nothing else: what
+    /// is sent comes from this actor, and poison goes to whoever sent the message that is being handled.
+    ///
+    /// ```
+    /// # use thespian_core::{ActorAddress, Context, Handled, actor};
+    /// /// A text, and who wants the answer.
+    /// type Errand = (String, ActorAddress);
+    ///
+    /// #[derive(Default)]
+    /// struct Clerk;
+    ///
+    /// #[actor]
+    /// impl Clerk {
+    ///     fn errand(&mut self, (text, customer): &Errand, ctx: &mut Context<'_>) -> Handled {
+    ///         self.text(text, &mut ctx.on_behalf_of(customer))
+    ///     }
+    ///
+    ///     fn text(&mut self, text: &String, ctx: &mut Context<'_>) -> Handled {
+    ///         ctx.reply(text.to_uppercase())
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn on_behalf_of<'b>(&'b mut self, sender: &'b ActorAddress) -> Context<'b> {
+        Context { me: self.me, sender, actions: self.actions, environment: self.environment }
+    }
+
     /// The actor's own address (guide section 5.1).
     #[inline]
     pub fn my_address(&self) -> ActorAddress {
