@@ -87,23 +87,23 @@ pub(crate) fn a_handler_that_exits_is_removed(ground: &Ground<'_>) {
     stage.settle();
     assert_eq!(stage.status().expect("status").dead_letter_handler, None);
     stage.tell(&gone, "hello?").expect("sent");
+    stage.settle();
     let second = handler(&stage);
     stage.tell(&gone, "again?").expect("sent");
     assert_eq!(letters(&stage.journal(&second, 1)), ["again?"]);
 }
 
-pub(crate) fn what_waits_at_an_exit_becomes_dead_letters(ground: &Ground<'_>) {
+pub(crate) fn what_comes_after_an_exit_request_becomes_dead_letters(ground: &Ground<'_>) {
     let stage = ground.system();
     let (handler, sender, target) = (handler(&stage), stage.puppet(), stage.puppet());
-    // All in one attempt: the exit request overtakes what is sent along with it.
-    let mut steps: Vec<Step> = (0..5).map(|n| Step::send(&target, format!("text {n}"))).collect();
-    steps.insert(0, Step::send(&target, ActorExitRequest::new()));
-    stage.order(&sender, steps);
-    stage.await_death(&target);
-    let mut journal = stage.journal(&handler, 5);
-    // The question whether the target is dead may have come in between.
-    journal.retain(|entry| matches!(&entry.what, What::Dead { sender: of, to, .. } if *of == sender && *to == target));
+    stage.order(&target, [Step::OnExit(vec![Step::send(&sender, "I have to go")])]);
+    stage.settle();
+    stage.order(&sender, [Step::send(&target, ActorExitRequest::new())]);
+    assert_eq!(stage.journal(&sender, 1).len(), 1);
+    stage.order(&sender, (0..5).map(|n| Step::send(&target, format!("text {n}"))).collect::<Vec<_>>());
+    let journal = stage.journal(&handler, 5);
     assert_eq!(letters(&journal), ["text 0", "text 1", "text 2", "text 3", "text 4"]);
+    assert!(journal.iter().all(|entry| matches!(&entry.what, What::Dead { to, .. } if *to == target)));
 }
 
 pub(crate) fn dead_letters_keep_their_order_and_content(ground: &Ground<'_>) {

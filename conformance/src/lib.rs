@@ -3,11 +3,11 @@
 //! A base runs it with one line in a test:
 //!
 //! ```ignore
-//! thespian_conformance::conformance!(MyBase);
+//! thespian_conformance::conformance!(MyBase::new());
 //! ```
 //!
-//! where `MyBase` implements [`Subject`] and `Default`. Every scenario becomes a test of its own. What a base cannot do
-//! stands in [`BASES`]; a scenario that needs it is skipped there, and says why.
+//! where the expression makes a [`Subject`]. Every scenario becomes a test of its own. What a base cannot do stands in
+//! [`BASES`]; a scenario that needs it is skipped there, and says why.
 
 mod actors;
 mod ground;
@@ -59,16 +59,16 @@ macro_rules! suite {
         /// Makes a test of every scenario, played on a base.
         #[macro_export]
         macro_rules! conformance {
-            ($dollar base:ty) => {$(
+            ($dollar subject:expr) => {$(
                 mod $module {
                     $(
                         #[test]
                         fn $scenario() {
-                            let subject = <$dollar base as Default>::default();
+                            let subject = $dollar subject;
                             $crate::play(concat!(stringify!($module), "::", stringify!($scenario)), &subject);
                         }
                     )*
-                    #[allow(unused_imports, reason = "the base is named relative to the caller's module")]
+                    #[allow(unused_imports, reason = "the expression is written for the caller's module")]
                     use super::*;
                 }
             )*};
@@ -144,7 +144,7 @@ suite! { $
         an_earlier_handler_is_not_restored,
         a_handler_that_never_was_one_cannot_stop,
         a_handler_that_exits_is_removed,
-        what_waits_at_an_exit_becomes_dead_letters,
+        what_comes_after_an_exit_request_becomes_dead_letters,
         dead_letters_keep_their_order_and_content,
         a_dead_handler_makes_no_endless_letters,
         a_message_from_outside_for_the_dead_is_a_dead_letter,

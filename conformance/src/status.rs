@@ -12,6 +12,8 @@ pub(crate) fn an_actor_tells_its_status(ground: &Ground<'_>) {
     let puppet = stage.puppet();
     let child = stage.child(&puppet);
     stage.order(&puppet, [Step::wakeup(3_600_000), Step::wakeup(7_200_000)]);
+    // A request for the status does not wait behind the order, so something has to that does.
+    assert_eq!(stage.journal(&puppet, 0), []);
     let status: ActorStatus = stage.query(&puppet, StatusReq);
     assert_eq!(status.address, puppet);
     assert_eq!(status.actor_type, "conformance.Puppet");

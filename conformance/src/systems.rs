@@ -72,6 +72,7 @@ pub(crate) fn shutdown_asks_every_actor_to_exit(ground: &Ground<'_>) {
     let child = stage.child(&puppet);
     stage.order(&child, [Step::OnExit(vec![Step::send(&stage.endpoint(), "child")])]);
     stage.order(&other, [Step::OnExit(vec![Step::send(&stage.endpoint(), "other")])]);
+    stage.settle();
     stage.order(&puppet, [Step::Shutdown]);
     let mut texts = Vec::new();
     while let Ok(answer) = stage.listen(SOON) {

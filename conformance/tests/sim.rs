@@ -1,17 +1,16 @@
-//! The suite in the simulator: every actor as if in a process of its own, on a network that works.
+//! The suite in the simulator: every actor as if in a process of its own, on a network that works, and on one that
+//! loses, repeats and reorders while handlers take their time.
 
 use std::time::Duration;
 
 use thespian_conformance::Subject;
 use thespian_core::{ActorAddress, ActorSystem, Builder, Error};
-use thespian_sim::Sim;
+use thespian_sim::{Faults, Sim};
 
-struct InSim(Sim);
-
-impl Default for InSim {
-    fn default() -> InSim {
-        InSim(Sim::new(1))
-    }
+struct InSim {
+    sim: Sim,
+    /// What to add to every wait: long enough for what was lost to be sent again.
+    patience: Duration,
 }
 
 impl Subject for InSim {
@@ -20,23 +19,48 @@ impl Subject for InSim {
     }
 
     fn start(&self, builder: Builder) -> Result<ActorSystem, Error> {
-        builder.base(self.0.clone()).start()
+        builder.base(self.sim.clone()).start()
     }
 
     fn pass(&self, _: &ActorSystem, time: Duration) {
-        self.0.run_for(time).expect("the actors settle");
+        self.sim.run_for(time + self.patience).expect("the actors settle");
     }
 
     fn kill(&self, actor: &ActorAddress) {
-        self.0.kill(actor);
+        self.sim.kill(actor);
     }
 
     fn finish(&self) {
-        if let Err(violations) = self.0.finish() {
-            panic!("{violations}\n{}", self.0.trace().join("\n"));
+        if let Err(violations) = self.sim.finish() {
+            panic!("{violations}\n{}", self.sim.trace().join("\n"));
         }
-        assert_eq!(self.0.actors(), []);
+        assert_eq!(self.sim.actors(), []);
     }
 }
 
-thespian_conformance::conformance!(InSim);
+fn calm() -> InSim {
+    InSim { sim: Sim::new(1), patience: Duration::ZERO }
+}
+
+fn stormy() -> InSim {
+    let faults = Faults {
+        loss: 0.05,
+        duplication: 0.05,
+        jitter: Duration::from_micros(800),
+        handling: Duration::from_micros(300),
+        ..Faults::default()
+    };
+    InSim { sim: Sim::new(2).with_faults(faults), patience: Duration::from_secs(2) }
+}
+
+mod on_a_network_that_works {
+    use super::*;
+
+    thespian_conformance::conformance!(calm());
+}
+
+mod in_a_storm {
+    use super::*;
+
+    thespian_conformance::conformance!(stormy());
+}

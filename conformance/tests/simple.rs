@@ -6,7 +6,6 @@ use thespian_conformance::Subject;
 use thespian_core::{ActorSystem, Builder, Error};
 use thespian_simple::Simple;
 
-#[derive(Default)]
 struct OnSimple;
 
 impl Subject for OnSimple {

@@ -552,7 +552,9 @@ impl Admin {
                 out.effect(Effect::Answer { call, result: Err(Error::ActorStartFailed { actor, details }) });
             }
         }
-        if cause != ExitCause::Requested && !is_on(Bug::OrphanOnKill) {
+        // After the grace of a shutdown all are killed anyway.
+        let all_are_killed = self.state == State::ShuttingDown(Time::FAR);
+        if cause != ExitCause::Requested && !all_are_killed && !is_on(Bug::OrphanOnKill) {
             self.kill_children(address, out);
         }
         self.notify_parent(address, self.parent_address(record.parent), cause, out);
