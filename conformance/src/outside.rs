@@ -9,7 +9,7 @@ use thespian_core::{
 };
 
 use crate::actors::{Step, What};
-use crate::ground::{Ground, SOON};
+use crate::ground::{Ground, SOON, Stage};
 
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -79,9 +79,10 @@ pub(crate) fn ask_times_out(ground: &Ground<'_>) {
     assert!(stage.ask(&puppet, "nor to this", 0).expect("up").is_timed_out());
 }
 
-fn dead(stage: &ActorSystem) -> ActorAddress {
-    let doubler = stage.create_actor::<Doubler>().expect("created");
-    assert!(stage.ask(&doubler, ActorExitRequest::new(), SHORT).is_ok());
+fn dead(stage: &Stage<'_>) -> ActorAddress {
+    let doubler = stage.actor::<Doubler>();
+    stage.tell(&doubler, ActorExitRequest::new()).expect("sent");
+    stage.await_death(&doubler);
     doubler
 }
 
