@@ -80,7 +80,7 @@ pub(crate) fn a_very_long_name_is_refused(ground: &Ground<'_>) {
 
 pub(crate) fn a_start_argument_reaches_the_constructor(ground: &Ground<'_>) {
     let stage = ground.system();
-    let actor = stage.create(fragile("gently")).expect("created");
+    let actor = stage.create(ActorSpec::with::<Fragile>("gently".into())).expect("created");
     assert_eq!(stage.query::<String>(&actor, ()), "gently");
     let parent = stage.puppet();
     stage.order(&parent, [fragile_child("as a child")]);

@@ -38,6 +38,28 @@ impl ActorSpec {
         ActorSpec::new(Which::Type(ActorType::of::<A>()))
     }
 
+    /// An actor of this type with the argument of its constructor, whose type the compiler checks here;
+    /// [`start`](ActorSpec::start) takes any message, and a wrong one is an error when the actor is created.
+    ///
+    /// ```
+    /// # use thespian_core::{ActorSpec, actor};
+    /// struct Register { till: u32 }
+    ///
+    /// #[actor]
+    /// impl Register {
+    ///     #[start]
+    ///     fn new(till: u32) -> Register {
+    ///         Register { till }
+    ///     }
+    /// }
+    ///
+    /// let spec = ActorSpec::with::<Register>(7);
+    /// # let _ = spec;
+    /// ```
+    pub fn with<A: Actor>(start: A::Start) -> ActorSpec {
+        ActorSpec::of::<A>().start(start)
+    }
+
     /// An actor of the registered type with this name, such as `"shop::Register"`.
     pub fn named(name: impl Into<String>) -> ActorSpec {
         ActorSpec::new(Which::Named(name.into()))
