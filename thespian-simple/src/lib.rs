@@ -166,6 +166,17 @@ impl System {
         state.settle()
     }
 
+    /// Goes on after waiting. The others who wait are woken only if something has happened: they would otherwise wake
+    /// each other for ever.
+    fn resume(&self, state: &mut State) -> Result<(), Error> {
+        let before = state.world.deliveries();
+        let outcome = state.settle();
+        if state.waiting > 0 && state.world.deliveries() != before {
+            self.changed.notify_all();
+        }
+        outcome
+    }
+
     /// Waits until the world changes or time runs out. Says whether there is time left.
     fn wait(&self, state: &mut MutexGuard<'_, State>, until: Option<Time>) -> bool {
         let now = state.clock.now();
@@ -210,7 +221,7 @@ impl System {
             if !self.wait(&mut state, until) {
                 return Ok(Answer::TimedOut);
             }
-            self.settle(&mut state)?;
+            self.resume(&mut state)?;
         }
     }
 

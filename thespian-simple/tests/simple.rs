@@ -180,3 +180,38 @@ fn messages_move_without_being_encoded() {
     assert_eq!(raw.0, 2);
     system.shutdown().expect("down");
 }
+
+/// How long this thread has run on a processor so far, where the system says.
+#[cfg(target_os = "linux")]
+fn on_processor() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn callers_who_wait_do_not_wake_each_other() {
+    let system = start();
+    let begin = std::sync::Barrier::new(3);
+    let used = std::thread::scope(|scope| {
+        let wait = || {
+            let private = system.private().expect("up");
+            begin.wait();
+            let before = on_processor()?;
+            assert!(private.listen(SECOND).expect("up").is_timed_out());
+            on_processor()?.checked_sub(before)
+        };
+        let waiting = [scope.spawn(wait), scope.spawn(wait)];
+        begin.wait();
+        // One call while both wait, which wakes them; after that nothing happens any more.
+        for _ in 0..50 {
+            system.tell(&system.endpoint(), 1_u8).expect("up");
+            std::thread::yield_now();
+        }
+        waiting.map(|thread| thread.join().expect("waits"))
+    });
+    // Without a cause they would share a processor's whole second.
+    for used in used.into_iter().flatten() {
+        assert!(used < SECOND / 10, "waiting took {used:?} of processor time");
+    }
+}
