@@ -2,9 +2,10 @@
 //! process: what it looks at must not change under it.
 
 use std::fs;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use thespian_core::{ActorSystem, Context, Handled, actor};
+use thespian_core::{ActorSystem, Context, Error, Handled, actor};
 use thespian_simple::Simple;
 
 #[derive(Default)]
@@ -19,6 +20,27 @@ impl Counter {
         ctx.reply(self.count)
     }
 }
+
+/// Calls the process's system from inside an actor of it.
+#[derive(Default)]
+struct Caller;
+
+#[actor]
+impl Caller {
+    fn call(&mut self, _: &(), ctx: &mut Context<'_>) -> Handled {
+        let refused = |result: Result<(), Error>| matches!(result, Err(Error::CalledFromActor { .. }));
+        let mut all = true;
+        for _ in 0..200 {
+            all &= refused(ActorSystem::current().map(|_| ()));
+            std::thread::yield_now();
+        }
+        let own = OWN.lock().expect("nobody panics with it").clone().expect("was put there");
+        all &= refused(own.shutdown());
+        ctx.reply(all)
+    }
+}
+
+static OWN: Mutex<Option<ActorSystem>> = Mutex::new(None);
 
 fn ask(system: &ActorSystem, counter: &thespian_core::ActorAddress) -> u64 {
     system.request(counter, 1_u64, Duration::from_secs(5)).expect("an answer")
@@ -47,6 +69,20 @@ fn a_process_has_one_system_and_keeps_nothing_of_it() {
     assert_eq!(ask(&other, &theirs), 1);
     other.shutdown().expect("down");
     assert_eq!(ask(&ActorSystem::current().expect("still there"), &counter), 3);
+
+    // Inside an actor it cannot be had, whatever other threads do at the time, and not be ended either.
+    *OWN.lock().expect("nobody panics with it") = Some(system.clone());
+    let caller = system.create_actor::<Caller>().expect("created");
+    let all_refused = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| system.request::<bool>(&caller, (), Duration::from_secs(5)));
+        while !asking.is_finished() {
+            assert!(ActorSystem::current().is_ok());
+        }
+        asking.join().expect("asks")
+    });
+    assert_eq!(all_refused, Ok(true));
+    *OWN.lock().expect("nobody panics with it") = None;
+    assert_eq!(ask(&ActorSystem::current().expect("still there"), &counter), 4);
 
     // After the end of the process's system, the next start is a new one.
     same.shutdown().expect("down");

@@ -9,6 +9,7 @@ use core::time::Duration;
 use parking_lot::Mutex;
 
 use crate::base::default_base;
+use crate::driver::panics;
 use crate::{
     Actor, ActorAddress, ActorSpec, ActorTypes, AnyMessage, Base, Capabilities, Envelope, Error, IntoMessage,
     Limits, Message, PoisonMessage, RunningSystem, Settings, StatusReq, SystemStatus, Value,
@@ -220,6 +221,10 @@ impl ActorSystem {
     /// As the base says; the system is on its way down all the same.
     pub fn shutdown(&self) -> Result<(), Error> {
         let result = self.running.shutdown();
+        // Refused: the system runs on, and its lock may be what whoever holds this one waits for.
+        if let Err(Error::CalledFromActor { .. }) = result {
+            return result;
+        }
         let mut current = CURRENT.lock();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.running, &self.running)) {
             *current = None;
@@ -298,8 +303,13 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::StartupFailure`] or [`Error::InvalidSetting`], with the cause and what to do.
+    /// [`Error::StartupFailure`] or [`Error::InvalidSetting`], with the cause and what to do;
+    /// [`Error::CalledFromActor`] inside an actor, also where the process has a system already.
     pub fn start(self) -> Result<ActorSystem, Error> {
+        // Another thread may hold the lock below and wait for the actor that calls here.
+        if panics::in_actor() {
+            return Err(Error::CalledFromActor { call: "start" });
+        }
         if !self.registered {
             return self.start_new();
         }
