@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
+use core::mem;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, AssertUnwindSafe};
 
@@ -40,7 +41,14 @@ pub fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Failure> {
     // that the panic could have left half done, because what a handler asked for is dropped with the attempt.
     let outcome = panic::catch_unwind(AssertUnwindSafe(code));
     DEPTH.set(DEPTH.get() - 1);
-    outcome.map_err(|payload| failure(&*payload))
+    outcome.map_err(|payload| {
+        let failure = failure(&*payload);
+        // What the code panicked with is its own value, and dropping that is its code too.
+        if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(another);
+        }
+        failure
+    })
 }
 
 #[cold]
@@ -88,6 +96,20 @@ mod tests {
         install_hook();
         let failure = catch(|| panic::panic_any(7u32)).expect_err("panics");
         assert!(failure.details().contains("no text"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_panic_with_a_value_that_panics_when_it_is_dropped_is_caught_too() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        install_hook();
+        let failure = catch(|| panic::panic_any(Bomb)).expect_err("panics");
+        assert!(failure.details().contains("no text"), "{failure:?}");
+        assert!(!in_actor());
     }
 
     #[test]
