@@ -297,6 +297,76 @@ pub(crate) fn an_actor_can_choose_a_fresh_instance(ground: &Ground<'_>) {
     assert_eq!(stage.query::<u32>(&actor, false), 11);
 }
 
+/// What a [`Sore`] begins with. Its copies cannot be copied again.
+#[derive(Serialize, Deserialize, Message)]
+struct Once(bool);
+
+impl Clone for Once {
+    fn clone(&self) -> Once {
+        assert!(self.0, "copied once too often");
+        Once(false)
+    }
+}
+
+/// Panics when it is dropped, and cannot be made afresh for ever.
+struct Sore;
+
+#[actor(failure_policy = FailurePolicy::NO_RETRY.with_fresh_instance())]
+impl Sore {
+    #[start]
+    fn new(_: Option<Once>) -> Sore {
+        Sore
+    }
+
+    fn fail(&mut self, text: &String, _: &mut Context<'_>) -> Handled {
+        Err(Failure::new(text))
+    }
+
+    fn answer(&mut self, number: &u32, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(*number)
+    }
+}
+
+impl Drop for Sore {
+    fn drop(&mut self) {
+        panic!("even that");
+    }
+}
+
+/// The same with an argument whose copy panics.
+struct Unique;
+
+#[actor(failure_policy = FailurePolicy::NO_RETRY.with_fresh_instance())]
+impl Unique {
+    #[start]
+    fn new(_: Once) -> Unique {
+        Unique
+    }
+
+    fn fail(&mut self, text: &String, _: &mut Context<'_>) -> Handled {
+        Err(Failure::new(text))
+    }
+
+    fn answer(&mut self, number: &u32, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(*number)
+    }
+}
+
+pub(crate) fn an_instance_that_cannot_be_replaced_quietly_disturbs_nobody(ground: &Ground<'_>) {
+    let stage = ground.system();
+    let specs = [
+        thespian_core::ActorSpec::of::<Sore>().start(None::<Once>),
+        thespian_core::ActorSpec::of::<Unique>().start(Once(true)),
+        thespian_core::ActorSpec::of::<Unique>().start(Once(false)),
+    ];
+    for spec in specs {
+        let actor = stage.create(spec).expect("created");
+        assert_eq!(poisoned(&stage, &actor, String::from("once")).details, "once");
+        assert_eq!(poisoned(&stage, &actor, String::from("twice")).details, "twice");
+        assert_eq!(stage.query::<u32>(&actor, 7_u32), 7);
+    }
+}
+
 pub(crate) fn a_caller_outside_is_poisoned(ground: &Ground<'_>) {
     let stage = ground.system();
     let target = stage.puppet();

@@ -215,6 +215,7 @@ suite! { $
         the_actor_lives_on_after_a_failure,
         an_actor_can_choose_to_have_no_retry,
         an_actor_can_choose_a_fresh_instance,
+        an_instance_that_cannot_be_replaced_quietly_disturbs_nobody,
         a_caller_outside_is_poisoned,
         failed_attempts_are_counted,
         an_attempt_that_asks_for_too_much_fails,

@@ -718,6 +718,7 @@ impl World {
                 // It was killed while its handler ran, which can only be in a flush.
                 _ => {
                     self.abandon(system, actions);
+                    drop_instance(envelope.to(), Some(actor));
                     return self.give_back_maybe_handled(envelope);
                 }
             };
@@ -830,12 +831,14 @@ impl World {
         let Some(node) = self.actor_node(&address) else { return };
         let Some(start) = &node.start else { return };
         let kind = node.host.kind();
-        let fresh = match start.duplicate() {
-            Ok(start) => panics::catch(|| kind.start(start)),
-            Err(error) => Err(error.into()),
+        // The argument's `Clone` or `Serialize` is user code like the constructor.
+        let fresh = match panics::catch(|| start.duplicate().map(|start| kind.start(start))) {
+            Ok(Ok(started)) => Ok(started),
+            Ok(Err(error)) => Err(error.into()),
+            Err(failure) => Err(failure),
         };
         match fresh {
-            Ok(Ok(fresh)) => node.actor = Some(fresh),
+            Ok(Ok(fresh)) => drop_instance(&address, node.actor.replace(fresh)),
             // The old instance stays, as FailurePolicy says.
             Ok(Err(error)) => log::warn!(target: "thespian", "{address} keeps its instance: {error:?}"),
             Err(failure) => {
@@ -862,7 +865,10 @@ impl World {
         let capabilities = self.systems[at.0].admin.capabilities();
         let policy = panics::catch(|| kind.policy());
         let wants_fresh = policy.as_ref().is_ok_and(|policy| policy.fresh_instance());
-        let kept = if wants_fresh { start.duplicate().ok() } else { None };
+        let kept = match wants_fresh {
+            true => panics::catch(|| start.duplicate().ok()).ok().flatten(),
+            false => None,
+        };
         let checked = panics::catch(|| kind.check(capabilities, &requirements));
         let checked = checked.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
         let outcome = match (outside, checked, policy) {
@@ -943,10 +949,7 @@ impl World {
             self.abandon(at.0, &mut actions);
             self.give_back_maybe_handled(envelope);
         }
-        // The actor's own drop is its code too.
-        if let Err(failure) = panics::catch(|| drop(actor)) {
-            log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
-        }
+        drop_instance(&address, actor);
         self.note(Note::Exited(address, &cause));
         host.settle_debts(&mut self.outputs);
         let counters = host.counters();
@@ -1227,6 +1230,13 @@ impl World {
         if let Some(observer) = &mut self.observer {
             observer.note(self.now, note);
         }
+    }
+}
+
+/// An actor's own drop is its code too.
+fn drop_instance(address: &ActorAddress, actor: Option<Box<dyn ErasedActor>>) {
+    if let Err(failure) = panics::catch(|| drop(actor)) {
+        log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
     }
 }
 
