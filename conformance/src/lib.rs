@@ -293,6 +293,7 @@ suite! { $
         a_hundred_threads_ask_at_once,
         a_hundred_threads_with_private_endpoints,
         calls_from_inside_an_actor_are_refused,
+        calls_from_what_is_dropped_are_refused,
         an_endpoint_address_can_be_given_away,
     }
     status {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    ActorAddress, ActorExitRequest, ActorStatus, ActorSystem, Context, Error, Failure, Handled, Limits, Message,
-    PoisonMessage, StatusReq, Timeout, WakeupMessage, actor,
+    ActorAddress, ActorExitRequest, ActorStatus, ActorSystem, Context, Error, Failure, FailurePolicy, Handled,
+    Limits, Message,    PoisonMessage, StatusReq, Timeout, WakeupMessage, actor,
 };
 
 use crate::actors::{Step, What};
@@ -343,6 +343,55 @@ pub(crate) fn calls_from_inside_an_actor_are_refused(ground: &Ground<'_>) {
     *CALLED.lock().expect("nobody panics with it") = None;
     assert_eq!(answer, Ok(true));
     assert!(!stage.is_down());
+}
+
+/// Calls the system when it is dropped, which may be where no handler runs.
+#[derive(Default, Serialize, Deserialize, Message)]
+struct LastCall;
+
+static LAST_CALLED: std::sync::Mutex<(Option<ActorSystem>, u32)> = std::sync::Mutex::new((None, 0));
+
+impl Drop for LastCall {
+    fn drop(&mut self) {
+        let system = LAST_CALLED.lock().expect("nobody panics with it").0.clone();
+        if let Some(system) = system
+            && let Err(Error::CalledFromActor { .. }) = system.status()
+        {
+            LAST_CALLED.lock().expect("nobody panics with it").1 += 1;
+        }
+    }
+}
+
+/// Has one among its state, and is replaced when it fails.
+#[derive(Default)]
+struct LastCaller(#[allow(dead_code, reason = "it is there to be dropped")] LastCall);
+
+#[actor(failure_policy = FailurePolicy::NO_RETRY.with_fresh_instance())]
+impl LastCaller {
+    fn take(&mut self, _: &LastCall, _: &mut Context<'_>) {}
+
+    fn fail(&mut self, _: &(), _: &mut Context<'_>) -> Handled {
+        Err(Failure::new("as told"))
+    }
+}
+
+pub(crate) fn calls_from_what_is_dropped_are_refused(ground: &Ground<'_>) {
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
+    let stage = ground.system();
+    let caller = stage.actor::<LastCaller>();
+    *LAST_CALLED.lock().expect("nobody panics with it") = (Some((*stage).clone()), 0);
+    let refused = || LAST_CALLED.lock().expect("nobody panics with it").1;
+    stage.tell(&caller, LastCall).expect("sent");
+    assert!(stage.ask(&caller, (), SOON).expect("up").get::<PoisonMessage>().is_some());
+    // The message, perhaps also its copy in another process, and the instance that was replaced.
+    let before = refused();
+    assert!(before >= 2, "{before}");
+    stage.tell(&caller, ActorExitRequest::new()).expect("sent");
+    // On a base with processes the question may overtake the request, which makes one more instance.
+    while !stage.ask(&caller, (), SOON).expect("up").is_dead() {}
+    assert!(refused() > before);
+    LAST_CALLED.lock().expect("nobody panics with it").0 = None;
 }
 
 pub(crate) fn an_endpoint_address_can_be_given_away(ground: &Ground<'_>) {

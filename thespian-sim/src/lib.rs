@@ -65,7 +65,7 @@
 //!
 //! # What it does not simulate
 //!
-//! Handlers take no time. Systems do not find each other: conventions are a later part. Watched descriptors and loaded
+//! Handlers take no time unless [`Faults::handling`] says how long. Systems do not find each other: conventions are a later part. Watched descriptors and loaded
 //! source answer with [`Error::NotSupported`](thespian_core::Error::NotSupported), as on the simple base.
 //!
 //! # Exploring

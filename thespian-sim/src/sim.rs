@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use thespian_core::driver::panics;
 use thespian_core::driver::world::{SystemConfig, World};
 use thespian_core::{
@@ -24,6 +25,14 @@ pub const NAME: &str = "simulatedSystemBase";
 const TRACE_LINES: usize = 2_000;
 
 /// A simulated world, and the base that starts systems in it. Clones are the same world.
+///
+/// A test calls it, not the actors in it.
+///
+/// # Panics
+///
+/// [`kill`](Sim::kill), [`run_for`](Sim::run_for), [`now`](Sim::now), [`actors`](Sim::actors) and
+/// [`finish`](Sim::finish), when they are called from inside an actor: they would wait for themselves. An actor has
+/// [`Context::uptime`](thespian_core::Context::uptime).
 #[derive(Clone)]
 pub struct Sim {
     seed: u64,
@@ -79,6 +88,14 @@ impl Sim {
         self
     }
 
+    /// Locks the world for a call on this handle.
+    fn inside(&self, call: &str) -> Inside<'_> {
+        match Inside::new(&self.state) {
+            Some(inside) => inside,
+            None => panic!("Sim::{call} was called from inside an actor, which would wait for itself"),
+        }
+    }
+
     /// The seed.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -113,7 +130,7 @@ impl Sim {
 
     /// Ends an actor as `kill -9` ends its process: without a word, and its children with it.
     pub fn kill(&self, actor: &ActorAddress) {
-        self.state.lock().world.kill(*actor, "kill -9");
+        self.inside("kill").world.kill(*actor, "kill -9");
     }
 
     /// Lets time pass.
@@ -122,19 +139,19 @@ impl Sim {
     ///
     /// [`Error::NeverSettles`] when the step budget is used up.
     pub fn run_for(&self, time: Duration) -> Result<(), Error> {
-        let mut state = self.state.lock();
+        let mut state = self.inside("run_for");
         let until = state.world.now() + time;
         state.run_until(until)
     }
 
     /// Virtual time since the beginning.
     pub fn now(&self) -> Duration {
-        self.state.lock().world.now().since_start()
+        self.inside("now").world.now().since_start()
     }
 
     /// The actors of all systems that live now.
     pub fn actors(&self) -> Vec<ActorAddress> {
-        let state = self.state.lock();
+        let state = self.inside("actors");
         state.systems.iter().flat_map(|system| state.world.actors(*system)).collect()
     }
 
@@ -147,7 +164,7 @@ impl Sim {
     pub fn finish(&self) -> Result<Account, Violations> {
         self.heal();
         self.set_faults(Faults::default());
-        let mut state = self.state.lock();
+        let mut state = self.inside("finish");
         let end = state.world.now() + Duration::from_secs(3600);
         while let Some(next) = state.world.next_deadline().filter(|next| *next <= end) {
             if let Err(error) = state.run_until(next) {
@@ -199,6 +216,35 @@ impl Sim {
     /// A number that two runs share only if they did the same things at the same times.
     pub fn trace_hash(&self) -> u128 {
         self.ledger.lock().hash()
+    }
+}
+
+/// The world, locked for a call from outside.
+struct Inside<'a> {
+    // First, so that it is unlocked first.
+    state: MutexGuard<'a, State>,
+    _entered: panics::Entered,
+}
+
+impl<'a> Inside<'a> {
+    /// `None` in a thread that runs an actor: it would wait for itself.
+    fn new(state: &'a Mutex<State>) -> Option<Inside<'a>> {
+        let entered = panics::enter()?;
+        Some(Inside { state: state.lock(), _entered: entered })
+    }
+}
+
+impl Deref for Inside<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Inside<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
     }
 }
 
@@ -289,11 +335,8 @@ struct System {
 }
 
 impl System {
-    fn enter(&self, call: &'static str) -> Result<parking_lot::MutexGuard<'_, State>, Error> {
-        if panics::in_actor() {
-            return Err(Error::CalledFromActor { call });
-        }
-        Ok(self.state.lock())
+    fn enter(&self, call: &'static str) -> Result<Inside<'_>, Error> {
+        Inside::new(&self.state).ok_or(Error::CalledFromActor { call })
     }
 
     fn down(&self) -> Error {

@@ -312,3 +312,39 @@ fn the_account_says_how_messages_ended() {
     // The question to each, and the node's answer.
     assert_eq!((account.accepted, account.handled, account.poisoned), (3, 2, 1));
 }
+
+/// Calls the simulation that it is in.
+#[derive(Default)]
+struct Insider;
+
+static AROUND: std::sync::Mutex<Option<Sim>> = std::sync::Mutex::new(None);
+
+#[actor]
+impl Insider {
+    fn look(&mut self, what: &u32, ctx: &mut Context<'_>) {
+        let sim = AROUND.lock().map(|sim| sim.clone()).ok().flatten().expect("was put there");
+        match what {
+            0 => drop(sim.now()),
+            1 => sim.kill(&ctx.my_address()),
+            2 => drop(sim.run_for(SECOND)),
+            3 => drop(sim.actors()),
+            _ => drop(sim.finish()),
+        }
+    }
+}
+
+#[test]
+fn a_call_of_the_simulation_from_inside_an_actor_fails_instead_of_waiting_for_itself() {
+    let sim = Sim::new(1);
+    let system = start(&sim);
+    let insider = system.create_actor::<Insider>().expect("created");
+    *AROUND.lock().expect("nobody panics with it") = Some(sim.clone());
+    for what in 0..5_u32 {
+        let answer = system.ask(&insider, what, SECOND).expect("up");
+        let details = answer.get::<PoisonMessage>().map_or("", |poison| &poison.details);
+        assert!(details.contains("was called from inside an actor"), "{what}: {answer:?}");
+    }
+    *AROUND.lock().expect("nobody panics with it") = None;
+    system.shutdown().expect("down");
+    sim.finish().expect("accounted for");
+}

@@ -50,6 +50,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -130,6 +131,27 @@ struct State {
     waiting: usize,
 }
 
+/// The world, locked for a call from outside.
+struct Inside<'a> {
+    // First, so that it is unlocked first.
+    state: MutexGuard<'a, State>,
+    _entered: panics::Entered,
+}
+
+impl Deref for Inside<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Inside<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
 impl State {
     /// Runs the actors until nothing is left to do now.
     #[inline]
@@ -150,11 +172,9 @@ impl State {
 impl System {
     /// Locks the world for a call from outside.
     #[inline]
-    fn enter(&self, call: &'static str) -> Result<MutexGuard<'_, State>, Error> {
-        if panics::in_actor() {
-            return Err(Error::CalledFromActor { call });
-        }
-        Ok(self.state.lock())
+    fn enter(&self, call: &'static str) -> Result<Inside<'_>, Error> {
+        let Some(entered) = panics::enter() else { return Err(Error::CalledFromActor { call }) };
+        Ok(Inside { state: self.state.lock(), _entered: entered })
     }
 
     /// Ends a call: lets the actors run, and whoever waits look again, once they get the lock.
@@ -178,7 +198,7 @@ impl System {
     }
 
     /// Waits until the world changes or time runs out. Says whether there is time left.
-    fn wait(&self, state: &mut MutexGuard<'_, State>, until: Option<Time>) -> bool {
+    fn wait(&self, state: &mut Inside<'_>, until: Option<Time>) -> bool {
         let now = state.clock.now();
         if until.is_some_and(|until| until <= now) {
             return false;
@@ -189,9 +209,9 @@ impl System {
             Some(due) => {
                 // A nanosecond more, so that one is never early by rounding.
                 let left = due.since(now) + Duration::from_nanos(1);
-                self.changed.wait_for(state, left);
+                self.changed.wait_for(&mut state.state, left);
             }
-            None => self.changed.wait(state),
+            None => self.changed.wait(&mut state.state),
         }
         state.waiting -= 1;
         true
@@ -199,7 +219,7 @@ impl System {
 
     fn receive(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: Inside<'_>,
         endpoint: ActorAddress,
         timeout: Timeout,
         target: Option<ActorAddress>,
@@ -247,7 +267,7 @@ impl System {
         Error::SystemDown { base: NAME.into() }
     }
 
-    fn await_created(&self, mut state: MutexGuard<'_, State>, call: CallId) -> Result<ActorAddress, Error> {
+    fn await_created(&self, mut state: Inside<'_>, call: CallId) -> Result<ActorAddress, Error> {
         loop {
             let settled = self.settle(&mut state);
             if let Some(answer) = state.world.answer(call) {

@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
+use core::marker::PhantomData;
 use core::mem;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, AssertUnwindSafe};
@@ -19,13 +20,37 @@ use crate::Failure;
 std::thread_local! {
     /// How deep in actors' code this thread is: a handler may run another one, by `flush`.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Whether this thread has entered a world: engines drop and encode messages, which is user code too.
+    static ENTERED: Cell<bool> = const { Cell::new(false) };
     /// Where the last panic happened, noted by the hook for `catch`, which only gets the text.
     static WHERE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Whether this thread is running an actor's code.
+/// Whether this thread is running an actor's code, or has [entered](enter) a world.
 pub fn in_actor() -> bool {
-    DEPTH.get() > 0
+    DEPTH.get() > 0 || ENTERED.get()
+}
+
+/// Notes that this thread has a world to itself, until the guard is dropped. `None` if it has, or runs an actor's code:
+/// a base that locked its world then would wait for itself.
+///
+/// The drop of a message, for one, is user code that runs under the lock and outside of [`catch`].
+pub fn enter() -> Option<Entered> {
+    if in_actor() {
+        return None;
+    }
+    ENTERED.set(true);
+    Some(Entered(PhantomData))
+}
+
+/// See [`enter`]. Stays in its thread.
+#[derive(Debug)]
+pub struct Entered(PhantomData<*const ()>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        ENTERED.set(false);
+    }
 }
 
 /// Runs an actor's code.
@@ -65,7 +90,7 @@ pub fn install_hook() {
     INSTALLED.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(alloc::boxed::Box::new(move |info| {
-            if !in_actor() {
+            if DEPTH.get() == 0 {
                 return previous(info);
             }
             let mut place = info.location().map(|at| format!(", at {at}")).unwrap_or_default();
