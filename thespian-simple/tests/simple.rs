@@ -215,3 +215,41 @@ fn callers_who_wait_do_not_wake_each_other() {
         assert!(used < SECOND / 10, "waiting took {used:?} of processor time");
     }
 }
+
+/// Asks for many timers and takes long, so that all are due when it returns, the first of them last.
+#[derive(Default)]
+struct Sluggard(Vec<Duration>);
+
+#[actor]
+impl Sluggard {
+    fn begin(&mut self, count: &u32, ctx: &mut Context<'_>) {
+        ctx.wakeup_after(SECOND);
+        let last = ctx.uptime() + SECOND;
+        for _ in 0..*count {
+            ctx.wakeup_after(Duration::ZERO);
+        }
+        while ctx.uptime() < last {}
+    }
+
+    fn wake(&mut self, wakeup: &WakeupMessage, _: &mut Context<'_>) {
+        self.0.push(wakeup.delay_period);
+    }
+
+    fn woken(&mut self, _: &(), ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(self.0.clone())
+    }
+}
+
+#[test]
+fn many_timers_that_are_due_before_their_handler_returns_are_put_in_order_at_once() {
+    let system = start();
+    let sluggard = system.create_actor::<Sluggard>().expect("created");
+    // One by one, each past all that are there, this would take a good hour.
+    let count = 900_000;
+    system.tell(&sluggard, count).expect("sent");
+    let woken: Vec<Duration> = system.request(&sluggard, (), SECOND).expect("an answer");
+    assert_eq!(woken.len() as u32, count + 1);
+    assert_eq!(woken.last(), Some(&SECOND));
+    assert!(woken[..woken.len() - 1].iter().all(Duration::is_zero));
+    system.shutdown().expect("down");
+}

@@ -573,11 +573,14 @@ impl Host {
         let mut others = actions.others.drain(..).peekable();
         for (index, envelope) in actions.sends.drain(..).enumerate() {
             while let Some((_, other)) = others.next_if(|(sends, _)| *sends <= index) {
-                self.release_other(now, other, out);
+                self.release_other(other, out);
             }
             self.send(now, envelope, out);
         }
-        others.for_each(|(_, other)| self.release_other(now, other, out));
+        others.for_each(|(_, other)| self.release_other(other, out));
+        // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
+        // in due order: each would otherwise have to find its place among the others.
+        self.wake(now);
     }
 
     #[cold]
@@ -635,7 +638,7 @@ impl Host {
         self.poison_self(now, envelope, details, out);
     }
 
-    fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
+    fn release_other(&mut self, action: Action, out: &mut Outputs) {
         match action {
             Action::Create(create) => self.create(create, out),
             Action::Wakeup(wakeup) => {
@@ -643,8 +646,6 @@ impl Host {
                     let rare = self.rare();
                     rare.wakeups_asked += 1;
                     rare.wakeups.insert((wakeup.due, rare.wakeups_asked), *wakeup);
-                    // Due already, if the handler took long: it must not come after one that was due later.
-                    self.wake(now);
                 }
             }
             Action::Request(request) => {
