@@ -107,10 +107,17 @@ impl<'a> Context<'a> {
     /// created is reported with one [`ChildActorExited`](crate::ChildActorExited), and what was sent to it comes
     /// back as poison that says why (decision D10).
     ///
+    /// One too many for [`Limits::actions_per_attempt`](crate::Limits::actions_per_attempt) is nobody's address, in an
+    /// attempt that fails.
+    ///
     /// With a [global name](ActorSpec::global_name) that is in use, this is the address of the running actor. A named
     /// actor is the system's child, and its creator is not told when it exits (guide section 5.3.1).
     pub fn create(&mut self, spec: impl Into<ActorSpec>) -> ActorAddress {
         let spec = spec.into();
+        if !self.actions.has_room() {
+            // The attempt fails, so there will be no actor, and no address or name may be taken for it.
+            return ActorAddress::NOBODY;
+        }
         let proposed = self.environment.allocate();
         let address = match &spec.global_name {
             Some(name) => self.environment.claim_name(name, proposed),
@@ -330,20 +337,24 @@ impl Actions {
         self.overrun = false;
     }
 
+    /// Whether there can be another. If not, one was asked for that is too many.
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        let room = self.len() < self.limit;
+        self.overrun |= !room;
+        room
+    }
+
     #[inline]
     fn send(&mut self, envelope: Envelope) {
-        if self.len() < self.limit {
+        if self.has_room() {
             self.sends.push(envelope);
-        } else {
-            self.overrun = true;
         }
     }
 
     fn push(&mut self, action: Action) {
-        if self.len() < self.limit {
+        if self.has_room() {
             self.others.push((self.sends.len(), action));
-        } else {
-            self.overrun = true;
         }
     }
 }

@@ -253,3 +253,37 @@ fn many_timers_that_are_due_before_their_handler_returns_are_put_in_order_at_onc
     assert!(woken[..woken.len() - 1].iter().all(Duration::is_zero));
     system.shutdown().expect("down");
 }
+
+/// Creates as many children as it is told to.
+#[derive(Default)]
+struct Prolific;
+
+#[actor]
+impl Prolific {
+    fn create(&mut self, count: &u32, ctx: &mut Context<'_>) {
+        for _ in 0..*count {
+            ctx.create_actor::<Echo>();
+        }
+    }
+
+    fn create_one(&mut self, _: &(), ctx: &mut Context<'_>) -> Handled {
+        let child = ctx.create_actor::<Echo>();
+        ctx.reply(child)
+    }
+}
+
+#[test]
+fn an_attempt_that_creates_too_many_keeps_none_of_their_addresses() {
+    let limits = Limits { actions_per_attempt: 10, ..Limits::default() };
+    let system = ActorSystem::builder().base(Simple).limits(limits).unregistered().start().expect("starts");
+    let parent = system.create_actor::<Prolific>().expect("created");
+    for _ in 0..3 {
+        let before: ActorAddress = system.request(&parent, (), SECOND).expect("a child");
+        system.tell(&parent, 1_000_u32).expect("sent");
+        let after: ActorAddress = system.request(&parent, (), SECOND).expect("a child");
+        // Every address that is given out takes the next generation. Ten each were for the two attempts.
+        let taken = after.generation() - before.generation();
+        assert!(taken < 40, "{taken} addresses were taken");
+    }
+    system.shutdown().expect("down");
+}
