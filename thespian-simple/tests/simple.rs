@@ -287,3 +287,35 @@ fn an_attempt_that_creates_too_many_keeps_none_of_their_addresses() {
     }
     system.shutdown().expect("down");
 }
+
+/// Works in small steps, each a message to itself, until its timer says that it is enough.
+#[derive(Default)]
+struct Worker {
+    enough: bool,
+}
+
+#[actor]
+impl Worker {
+    fn begin(&mut self, time: &Duration, ctx: &mut Context<'_>) {
+        ctx.wakeup_after(*time);
+        ctx.send(&ctx.my_address(), ());
+    }
+
+    fn step(&mut self, _: &(), ctx: &mut Context<'_>) {
+        if !self.enough {
+            ctx.send(&ctx.my_address(), ());
+        }
+    }
+
+    fn wake(&mut self, _: &WakeupMessage, _: &mut Context<'_>) {
+        self.enough = true;
+    }
+}
+
+#[test]
+fn a_timer_comes_between_the_messages_of_an_actor_that_is_never_idle() {
+    let system = start();
+    let worker = system.create_actor::<Worker>().expect("created");
+    assert_eq!(system.tell(&worker, Duration::from_millis(5)), Ok(()));
+    system.shutdown().expect("down");
+}

@@ -35,6 +35,9 @@ pub trait Clock: Send {
     fn now(&mut self) -> Time;
 }
 
+/// After how many deliveries in a row the clock is looked at: it costs as much as a delivery.
+const DELIVERIES_PER_LOOK: u64 = 1024;
+
 /// What carries frames between actors that are as if in processes of their own.
 pub trait Network: Send {
     /// After which delays a frame arrives: none if it is lost, several if it is repeated.
@@ -463,6 +466,7 @@ impl World {
         let limit = self.deliveries.saturating_add(first.limits.steps_per_call);
         self.limit = limit;
         let mut actions = self.spare.take().unwrap_or_default();
+        let mut look_at = self.deliveries + DELIVERIES_PER_LOOK;
         loop {
             while let Some(output) = self.outputs.poll() {
                 self.perform(output);
@@ -476,12 +480,25 @@ impl World {
                     return Err(self.never_settles(envelope));
                 }
                 self.deliver(envelope, &mut actions, limit);
+                if self.deliveries >= look_at {
+                    look_at = self.deliveries + DELIVERIES_PER_LOOK;
+                    self.look_at_clock();
+                }
             } else if self.outputs.is_empty() && (self.paused.is_empty() || !self.relieve()) {
                 break;
             }
         }
         self.spare = Some(actions);
         Ok(())
+    }
+
+    /// Actors that keep each other busy get their timers all the same, where time passes by itself.
+    #[cold]
+    fn look_at_clock(&mut self) {
+        if self.clock.is_some() && !self.timers.is_empty() {
+            let now = Environment::now(self);
+            self.advance(now);
+        }
     }
 
     #[cold]
