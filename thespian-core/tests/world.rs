@@ -619,3 +619,20 @@ fn the_step_limit_holds_inside_a_flush() {
     stage.world.run().expect_err("it does not settle");
     assert!(stage.world.deliveries() < 1000, "{} deliveries", stage.world.deliveries());
 }
+
+#[test]
+fn no_timer_is_kept_for_an_actor_that_is_gone() {
+    let mut stage = Stage::new();
+    let b = stage.puppet();
+    let day = Duration::from_secs(86_400);
+    // Each sooner than the one before, in an attempt of its own.
+    stage.order(&b, [Step::Wakeup(day * 2, "later".into())]);
+    stage.run();
+    stage.order(&b, [Step::Wakeup(day, "sooner".into())]);
+    stage.run();
+    assert!(stage.world.next_deadline().is_some());
+    stage.send(&b, ActorExitRequest::new());
+    stage.run();
+    assert_eq!(stage.world.next_deadline(), None);
+    assert!(stage.world.is_quiet());
+}

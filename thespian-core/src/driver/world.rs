@@ -318,6 +318,7 @@ impl World {
             return;
         }
         if let Node::Endpoint(node) = system.release(at.1) {
+            self.timers.remove(&(node.armed, *node.endpoint.address()));
             system.admin.endpoint_closed(node.endpoint.counters());
             system.endpoints.push(node);
         }
@@ -960,7 +961,8 @@ impl World {
         // The slot is free when the admin has been told.
         let node = mem::replace(&mut self.systems[at.0].nodes[at.1], Node::Free);
         let Node::Actor(node) = node else { return };
-        let ActorNode { mut host, actor, finishing, .. } = *node;
+        let ActorNode { mut host, actor, finishing, armed, .. } = *node;
+        self.timers.remove(&(armed, address));
         if let Some(finishing) = finishing {
             let Finishing { envelope, mut actions, .. } = *finishing;
             self.abandon(at.0, &mut actions);
@@ -1159,7 +1161,8 @@ impl World {
             if *armed <= due {
                 return;
             }
-            *armed = due;
+            // One for each engine, so that none is left when it goes.
+            self.timers.remove(&(mem::replace(armed, due), address));
         }
         self.timers.insert((due, address));
     }
