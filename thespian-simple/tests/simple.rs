@@ -319,3 +319,20 @@ fn a_timer_comes_between_the_messages_of_an_actor_that_is_never_idle() {
     assert_eq!(system.tell(&worker, Duration::from_millis(5)), Ok(()));
     system.shutdown().expect("down");
 }
+
+#[test]
+fn a_status_says_how_long_the_system_has_been_up() {
+    let system = start();
+    let echo = system.create_actor::<Echo>().expect("created");
+    let before = Instant::now();
+    let first = system.status().expect("status").uptime;
+    while before.elapsed() < Duration::from_millis(5) {
+        std::hint::spin_loop();
+    }
+    let second = system.status().expect("status").uptime;
+    assert!(second >= first + Duration::from_millis(4), "{first:?}, {second:?}");
+    let status: thespian_core::ActorStatus =
+        system.request(&echo, thespian_core::StatusReq, SECOND).expect("status");
+    assert!(status.uptime >= second, "{second:?}, {:?}", status.uptime);
+    system.shutdown().expect("down");
+}

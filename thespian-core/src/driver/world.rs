@@ -634,7 +634,9 @@ impl World {
 
     #[inline]
     fn transmit(&mut self, envelope: Envelope) {
-        let now = self.now;
+        // An answer to a question for the status says what time it is; for other messages that costs too much.
+        let is_system = envelope.message().is_system();
+        let now = if is_system { Environment::now(self) } else { self.now };
         match Self::actor_in(&mut self.systems, envelope.to()) {
             Some((.., node)) => node.host.arrived(now, envelope, &mut self.outputs),
             None => self.transmit_elsewhere(envelope),
