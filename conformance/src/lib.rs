@@ -248,6 +248,7 @@ suite! { $
         a_message_is_the_same_at_both_attempts,
         a_message_that_cannot_be_encoded_comes_back needs Encoding,
         a_message_that_cannot_be_encoded_is_refused_outside needs Encoding,
+        a_message_that_panics_when_it_is_encoded_comes_back needs Encoding,
         an_oversized_message_comes_back needs Encoding,
         an_oversized_message_is_refused_outside needs Encoding,
         a_message_of_a_type_nobody_knows_is_dropped,

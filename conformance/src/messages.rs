@@ -135,6 +135,17 @@ impl Serialize for Stubborn {
     }
 }
 
+/// Panics when it is to be encoded.
+#[derive(Clone, Deserialize, Message)]
+#[message(name = "conformance.Explosive")]
+struct Explosive;
+
+impl Serialize for Explosive {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("I am not to be touched")
+    }
+}
+
 /// Sends what a test cannot put into an order.
 #[derive(Default)]
 struct Courier {
@@ -153,6 +164,12 @@ impl Courier {
     fn big(&mut self, (to, size): &(ActorAddress, u32), ctx: &mut Context<'_>) {
         ctx.send(to, "before");
         ctx.send(to, Bytes(vec![7; *size as usize]));
+        ctx.send(to, "after");
+    }
+
+    fn explosive(&mut self, (to, ()): &(ActorAddress, ()), ctx: &mut Context<'_>) {
+        ctx.send(to, "before");
+        ctx.send(to, Explosive);
         ctx.send(to, "after");
     }
 
@@ -192,6 +209,14 @@ pub(crate) fn a_message_that_cannot_be_encoded_is_refused_outside(ground: &Groun
     assert_eq!(error.type_name, "conformance.Stubborn");
     assert!(stage.ask(&puppet, Stubborn, SOON).is_err());
     assert_eq!(stage.journal(&puppet, 0), []);
+}
+
+pub(crate) fn a_message_that_panics_when_it_is_encoded_comes_back(ground: &Ground<'_>) {
+    let why = ["conformance.Explosive", "panicked: I am not to be touched"];
+    refused(ground, Limits::default(), |to| AnyMessage::new((to, ())), &why);
+    let stage = ground.system();
+    let told = stage.tell(&stage.puppet(), Explosive);
+    assert!(matches!(told, Err(Error::MessageNotEncodable(_))), "{told:?}");
 }
 
 fn one_kilobyte() -> Limits {

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use super::planted::{Bug, is_on};
 use super::{Effect, Outputs, Undelivered};
+use crate::driver::panics;
 use crate::{
     ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, Limits, StatusReq, Time,
     TypeName,
@@ -195,7 +196,11 @@ impl Links {
         envelope: Envelope,
         out: &mut Outputs,
     ) -> Result<(), (Envelope, Refusal)> {
-        let bytes = match envelope.message().encode() {
+        // The one thing that engines call and users write: it is run like all their code.
+        let encoded = panics::catch(|| envelope.message().encode()).unwrap_or_else(|failure| {
+            Err(EncodeError { type_name: envelope.message().type_name(), cause: failure.details().into() })
+        });
+        let bytes = match encoded {
             Ok(bytes) if bytes.len() > self.limits.message_size => {
                 return Err((envelope, Refusal::TooLarge { size: bytes.len() }));
             }
