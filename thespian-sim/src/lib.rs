@@ -1,7 +1,9 @@
 //! Thespian actors in virtual time, from a seed, with faults: a test kit for your own actors.
 //!
-//! [`Sim`] is a base like any other, so the actors do not know. Every actor runs as if it had a process of its own: what
-//! it sends is encoded, takes time, can be lost, repeated and overtaken, and the actor can be killed. No time passes in
+//! [`Sim`] is a base like any other, so the actors do not know. Every actor runs as if it had a process of its own:
+//! what
+//! it sends is encoded, takes time, can be lost, repeated and overtaken, and the actor can be killed. No time
+//! passes in
 //! reality: an hour of waiting takes as long as what happens in it.
 //!
 //! # Testing your actors
@@ -65,14 +67,18 @@
 //!
 //! # What it does not simulate
 //!
-//! Handlers take no time unless [`Faults::handling`] says how long. Systems do not find each other: conventions are a later part. Watched descriptors and loaded
+//! Handlers take no time unless [`Faults::handling`] says how long. Systems do not find each other: conventions are
+//! a later part. Watched descriptors and loaded
 //! source answer with [`Error::NotSupported`](thespian_core::Error::NotSupported), as on the simple base.
 //!
 //! # Exploring
 //!
-//! The example program `explore` runs random actors under random faults, seed after seed, and checks what every system
-//! promises. It is how the engines of this project are tested (`cargo xtask explore`), and a pattern for exploring one's
-//! own actors: draw what happens from a [`Random`] of the seed, and print the seed and [`Sim::trace`] when something is
+//! The example program `explore` runs random actors under random faults, seed after seed, and checks what every
+//! system
+//! promises. It is how the engines of this project are tested (`cargo xtask explore`), and a pattern for exploring
+//! one's
+//! own actors: draw what happens from a [`Random`] of the seed, and print the seed and [`Sim::trace`] when
+//! something is
 //! wrong.
 //!
 //! # Dependencies
