@@ -286,6 +286,7 @@ suite! { $
         request_tells_that_the_answer_is_of_another_type,
         private_endpoints_do_not_share,
         an_endpoint_that_is_gone_gets_nothing,
+        nobody_waits_at_an_endpoint_that_is_gone,
         what_an_endpoint_told_before_it_went_arrives,
         system_messages_do_not_come_out,
         status_and_poison_do_come_out,

@@ -201,6 +201,15 @@ pub(crate) fn an_endpoint_that_is_gone_gets_nothing(ground: &Ground<'_>) {
     assert!(matches!(&journal[1].what, What::Dead { message, .. } if message == "unread"), "{journal:?}");
 }
 
+pub(crate) fn nobody_waits_at_an_endpoint_that_is_gone(ground: &Ground<'_>) {
+    let stage = ground.system();
+    let private = stage.private().expect("up");
+    let left: ActorSystem = (*private).clone();
+    drop(private);
+    let answer = left.listen(None);
+    assert!(matches!(answer, Err(Error::InvalidActorAddress { .. })), "{answer:?}");
+}
+
 pub(crate) fn what_an_endpoint_told_before_it_went_arrives(ground: &Ground<'_>) {
     let stage = ground.system();
     let puppet = stage.puppet();

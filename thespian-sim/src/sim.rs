@@ -364,6 +364,7 @@ impl System {
             if state.world.is_down(self.id) {
                 return Err(self.down());
             }
+            state.world.check_open(&endpoint)?;
             if !state.step(until)? {
                 if until != Time::FAR {
                     state.world.advance(until);

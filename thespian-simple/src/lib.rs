@@ -260,7 +260,12 @@ impl System {
         {
             return Ok(Some(Answer::Dead(target)));
         }
-        if state.world.is_down(self.id) { Err(self.down()) } else { Ok(None) }
+        if state.world.is_down(self.id) {
+            return Err(self.down());
+        }
+        // Nothing would ever come there.
+        state.world.check_open(&endpoint)?;
+        Ok(None)
     }
 
     fn down(&self) -> Error {

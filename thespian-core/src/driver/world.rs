@@ -336,8 +336,7 @@ impl World {
         }
         let now = self.now;
         let Some((at, admin, node)) = Self::endpoint_in(&mut self.systems, &from) else {
-            let problem = "it is not that of an open endpoint".into();
-            return Err(Error::InvalidActorAddress { address: from, problem });
+            return Err(not_an_endpoint(from));
         };
         if admin.is_down() {
             return Err(Error::SystemDown { base: admin.base().into() });
@@ -356,6 +355,18 @@ impl World {
     pub fn receive(&mut self, endpoint: ActorAddress) -> Option<Envelope> {
         let (.., node) = Self::endpoint_in(&mut self.systems, &endpoint)?;
         node.endpoint.receive(&mut self.outputs)
+    }
+
+    /// Says that an endpoint is there, to wait at.
+    ///
+    /// # Errors
+    ///
+    /// When it has been closed, or never was.
+    pub fn check_open(&self, endpoint: &ActorAddress) -> Result<(), Error> {
+        match self.find(endpoint).map(|at| &self.systems[at.0].nodes[at.1]) {
+            Some(Node::Endpoint(_)) => Ok(()),
+            _ => Err(not_an_endpoint(*endpoint)),
+        }
     }
 
     /// The messages that came for endpoints and wait for their callers, by sender and number.
@@ -1253,6 +1264,10 @@ impl World {
             observer.note(self.now, note);
         }
     }
+}
+
+fn not_an_endpoint(address: ActorAddress) -> Error {
+    Error::InvalidActorAddress { address, problem: "it is not that of an open endpoint".into() }
 }
 
 /// An actor's own drop is its code too.
