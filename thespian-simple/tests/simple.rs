@@ -336,3 +336,53 @@ fn a_status_says_how_long_the_system_has_been_up() {
     assert!(status.uptime >= second, "{second:?}, {:?}", status.uptime);
     system.shutdown().expect("down");
 }
+
+/// Keeps the others busy: whatever comes, it goes back.
+#[derive(Default)]
+struct Wall;
+
+#[actor]
+impl Wall {
+    fn ball(&mut self, from: &ActorAddress, ctx: &mut Context<'_>) {
+        ctx.send(from, ctx.my_address());
+    }
+}
+
+static BLOCKED: std::sync::Mutex<Option<Duration>> = std::sync::Mutex::new(None);
+
+/// Floods whoever it is told to, and flushes. Two of them wait for each other.
+#[derive(Default)]
+struct Flooder;
+
+#[actor]
+impl Flooder {
+    fn begin(&mut self, (one, other): &(ActorAddress, ActorAddress), ctx: &mut Context<'_>) -> Handled {
+        ctx.send(one, *other);
+        let partner = ctx.create_actor::<Flooder>();
+        ctx.send(&partner, ctx.my_address());
+        (0..2_000).for_each(|_| ctx.send(&partner, 1_u8));
+        let began = Instant::now();
+        ctx.flush();
+        *BLOCKED.lock().expect("nobody panics with it") = Some(began.elapsed());
+        Ok(thespian_core::Flow::Done)
+    }
+
+    fn flood(&mut self, partner: &ActorAddress, ctx: &mut Context<'_>) {
+        (0..2_000).for_each(|_| ctx.send(partner, 2_u8));
+        ctx.flush();
+    }
+}
+
+#[test]
+fn a_flush_blocks_no_longer_than_its_limit_while_others_are_busy() {
+    let limits = Limits { flush_wait: SECOND / 20, steps_per_call: 20_000_000, ..Limits::default() };
+    let system = ActorSystem::builder().base(Simple).limits(limits).unregistered().start().expect("starts");
+    let wall = || system.create_actor::<Wall>().expect("created");
+    let flooder = system.create_actor::<Flooder>().expect("created");
+    // The two walls never settle.
+    let told = system.tell(&flooder, (wall(), wall()));
+    assert!(matches!(told, Err(Error::NeverSettles { .. })), "{told:?}");
+    let blocked = BLOCKED.lock().expect("nobody panics with it").expect("it came back");
+    assert!(blocked < SECOND / 2, "{blocked:?}");
+    system.shutdown().expect("down");
+}

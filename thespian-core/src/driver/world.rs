@@ -1372,7 +1372,7 @@ impl Environment for World {
     }
 
     fn flush(&mut self, actor: ActorAddress, actions: &mut Actions) {
-        let now = self.now;
+        let now = Environment::now(self);
         let Some(at) = self.find(&actor) else { return };
         if let Node::Actor(node) = &mut self.systems[at.0].nodes[at.1] {
             node.host.handle(now, HostInput::Flushed(actions), &mut self.outputs);
@@ -1384,9 +1384,10 @@ impl Environment for World {
         }
         let until = now + limits.flush_wait;
         self.flush_depth += 1;
+        // The clock is asked at each step: nothing else says how long the others take.
         // At the step limit it does not block any longer: the call that set this off has to come to its end.
         while self.actor_node(&actor).is_some_and(|node| node.host.is_paused())
-            && self.now < until
+            && Environment::now(self) < until
             && self.deliveries < self.limit
             && self.step()
         {}
