@@ -351,6 +351,10 @@ impl<'a> Level<'a> {
 }
 
 /// What can be sent: a message, a `&str`, or an [`AnyMessage`] that is sent as what it is and not wrapped again.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    note = "derive it: `#[derive(Serialize, Deserialize, Message)]`"
+)]
 pub trait IntoMessage {
     /// The boxed message.
     fn into_message(self) -> AnyMessage;
