@@ -1,7 +1,7 @@
 //! Creating actors (guide sections 5.3 and 6.4, decisions D9, D10, D13 and D14).
 
 use thespian_core::{
-    Actor, ActorAddress, ActorSpec, AnyMessage, Context, Error, ExitCause, Failure, Feature, Handled, Message,
+    Actor, ActorAddress, ActorExitRequest, ActorSpec, AnyMessage, Context, Error, ExitCause, Failure, Feature, Handled, Limits, Message,
     SpecificationProblem, actor, actors,
 };
 
@@ -247,6 +247,27 @@ pub(crate) fn a_failed_create_disturbs_nothing_else(ground: &Ground<'_>) {
     assert_eq!(stage.journal(&puppet, 0), []);
     assert_eq!(stage.journal(&parent, 2).len(), 2);
     assert_eq!(stage.status().expect("status").actor_count, 3);
+}
+
+pub(crate) fn a_system_has_a_limited_number_of_actors(ground: &Ground<'_>) {
+    let limits = Limits { actors: 5, ..Limits::default() };
+    let stage = ground.system_with(|builder| builder.limits(limits));
+    let parent = stage.puppet();
+    stage.order(&parent, (0..6).map(|_| Step::create::<Puppet>()).collect::<Vec<_>>());
+    // Four of the six run, and of the other two the parent is told.
+    let journal = stage.journal(&parent, 2);
+    assert_eq!(journal.len(), 2, "{journal:?}");
+    for entry in &journal {
+        let What::Exited { cause: ExitCause::NeverStarted(why), .. } = &entry.what else { panic!("{entry:?}") };
+        assert!(why.contains("Limits::actors"), "{why}");
+    }
+    let refused = stage.create_actor::<Puppet>();
+    assert_eq!(refused, Err(Error::LimitReached { limit: "Limits::actors", value: 5 }));
+    // There is room again when one has gone.
+    let child = stage.children(&parent)[0];
+    stage.tell(&child, ActorExitRequest::new()).expect("sent");
+    stage.journal(&parent, 3);
+    assert!(stage.create_actor::<Puppet>().is_ok());
 }
 
 /// Generic, so not registered by itself.

@@ -136,6 +136,7 @@ suite! { $
         a_source_hash_is_not_supported_yet,
         a_failed_create_disturbs_nothing_else,
         an_explicit_table_adds_types,
+        a_system_has_a_limited_number_of_actors,
     }
     dead_letters {
         a_message_for_the_dead_reaches_the_handler,
@@ -334,5 +335,6 @@ suite! { $
         a_wakeup_can_set_the_next,
         a_very_long_wakeup_does_no_harm,
         pending_wakeups_are_counted,
+        an_actor_has_a_limited_number_of_pending_wakeups,
     }
 }

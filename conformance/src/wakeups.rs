@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thespian_core::{ActorAddress, ActorExitRequest, ActorStatus, Context, StatusReq, WakeupMessage, actor};
+use thespian_core::{ActorAddress, ActorExitRequest, ActorStatus, Limits, Context, StatusReq, WakeupMessage, actor};
 
 use crate::actors::{Entry, Step, What};
 use crate::ground::{Ground, SOON};
@@ -219,6 +219,20 @@ pub(crate) fn a_very_long_wakeup_does_no_harm(ground: &Ground<'_>) {
     let puppet = stage.puppet();
     stage.order(&puppet, [Step::Wakeup(Duration::MAX, None), Step::wakeup(1)]);
     assert_eq!(stage.journal(&puppet, 1).len(), 1);
+}
+
+pub(crate) fn an_actor_has_a_limited_number_of_pending_wakeups(ground: &Ground<'_>) {
+    let limits = Limits { wakeups: 3, ..Limits::default() };
+    let stage = ground.system_with(|builder| builder.limits(limits));
+    let puppet = stage.puppet();
+    stage.order(&puppet, (1..=5).map(|hours| Step::wakeup(hours * 3_600_000)).collect::<Vec<_>>());
+    let journal = stage.journal(&puppet, 2);
+    assert_eq!(journal.len(), 2, "{journal:?}");
+    for entry in &journal {
+        let What::Poison { type_name, details, .. } = &entry.what else { panic!("{entry:?}") };
+        assert!(type_name.contains("WakeupMessage") && details.contains("Limits::wakeups"), "{type_name}: {details}");
+    }
+    assert_eq!(stage.query::<ActorStatus>(&puppet, StatusReq).pending_wakeups, 3);
 }
 
 pub(crate) fn pending_wakeups_are_counted(ground: &Ground<'_>) {

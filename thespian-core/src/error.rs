@@ -48,6 +48,13 @@ pub enum Error {
         /// The error's or panic's text.
         details: String,
     },
+    /// A bound of the system is reached.
+    LimitReached {
+        /// The bound, such as `Limits::actors`.
+        limit: &'static str,
+        /// Its value.
+        value: u64,
+    },
     /// The system could not be started: the guide's `ActorSystemStartupFailure`.
     StartupFailure {
         /// The base.
@@ -224,6 +231,9 @@ impl fmt::Display for Error {
                 write!(f, "{actor:?} cannot be created: {problem}")
             }
             Error::ActorStartFailed { actor, details } => write!(f, "{actor} could not start: {details}"),
+            Error::LimitReached { limit, value } => {
+                write!(f, "the system has reached {limit}, which is {value}")
+            }
             Error::StartupFailure { base, cause } => write!(f, "{base} could not be started: {cause}"),
             Error::ShutdownFailure { base, cause } => write!(f, "{base} could not be shut down: {cause}"),
             Error::RequestTimeout { waited_for, timeout } => write!(f, "no {waited_for} within {timeout:?}"),

@@ -38,6 +38,10 @@ pub struct Limits {
     /// How long one `flush` blocks at most: actors whose handlers wait for each other in one would otherwise wait until
     /// their messages expire.
     pub flush_wait: Duration,
+    /// How many actors a system has at once; further ones never start. Actors.
+    pub actors: u64,
+    /// How many wakeups of one actor are pending at once; further ones come back to it as poison. Wakeups.
+    pub wakeups: usize,
     /// How many addresses a [`SystemStatus`](crate::SystemStatus) lists. Actors.
     pub status_actors: usize,
     /// How many actors that could not start are remembered, so that messages for them come back with the reason.
@@ -68,6 +72,8 @@ impl Default for Limits {
             message_size: 1 << 30,
             flush_depth: 16,
             flush_wait: Duration::from_secs(10),
+            actors: 10_000_000,
+            wakeups: 1_000_000,
             status_actors: 1000,
             failed_starts: 1024,
             delivery_limit: Duration::from_secs(300),
@@ -94,6 +100,8 @@ impl Limits {
             ("name_length", self.name_length as u64),
             ("message_size", self.message_size as u64),
             ("failed_starts", self.failed_starts as u64),
+            ("actors", self.actors),
+            ("wakeups", self.wakeups as u64),
             ("delivery_limit", nanoseconds(self.delivery_limit)),
             ("resend_after", nanoseconds(self.resend_after)),
             ("pause_relief", nanoseconds(self.pause_relief)),

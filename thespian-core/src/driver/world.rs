@@ -26,7 +26,7 @@ use crate::engine::{
 use crate::{
     Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Context,
     Counters, DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow,
-    Limits, StartError, SystemId, Time, Value,
+    Limits, StartError, StatusReq, SystemId, Time, Value,
 };
 
 /// Where a world gets the time from while a handler runs.
@@ -676,7 +676,11 @@ impl World {
     fn no_such_target(&mut self, envelope: Envelope) {
         let to = *envelope.to();
         if let Some(at) = self.admin_at(&to) {
-            let live = self.systems[at].live_counters();
+            // Adding up everybody's counters takes a while, and only a status has them.
+            let live = match envelope.message().is::<StatusReq>() {
+                true => self.systems[at].live_counters(),
+                false => Counters::default(),
+            };
             let input = AdminInput::Message(envelope, live);
             self.systems[at].admin.handle(self.now, input, &mut self.outputs);
             return;
@@ -1084,7 +1088,11 @@ impl World {
         let now = self.now;
         let Some(at) = self.find(&to) else {
             let Some(at) = self.admin_at(&to) else { return self.refuse_frame(from, to) };
-            let input = AdminInput::Frame(from, *frame, self.systems[at].live_counters());
+            let live = match &*frame {
+                Frame::Data { .. } => self.systems[at].live_counters(),
+                _ => Counters::default(),
+            };
+            let input = AdminInput::Frame(from, *frame, live);
             self.systems[at].admin.handle(now, input, &mut self.outputs);
             return self.arm((at, 0));
         };

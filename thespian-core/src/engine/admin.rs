@@ -388,6 +388,9 @@ impl Admin {
         if self.state != State::Running {
             return Err(Error::SystemDown { base: self.base.clone() });
         }
+        if self.actor_count >= self.limits.actors {
+            return Err(Error::LimitReached { limit: "Limits::actors", value: self.limits.actors });
+        }
         if spec.source_hash.is_some() {
             return Err(Error::NotSupported { feature: Feature::SourceLoading, base: self.base.clone() });
         }

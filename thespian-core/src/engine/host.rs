@@ -326,6 +326,7 @@ impl Host {
         if let Some(request) = envelope.message().downcast_ref::<ActorExitRequest>() {
             self.begin_exit(now, request.is_recursive(), out);
         } else if let Some(notice) = envelope.message().downcast_ref::<ChildActorExited>()
+            && envelope.is_by_runtime()
             && let ExitCause::NeverStarted(_) = notice.cause
         {
             // From now on this actor knows: what it still sends there are dead letters like any other.
@@ -573,11 +574,11 @@ impl Host {
         let mut others = actions.others.drain(..).peekable();
         for (index, envelope) in actions.sends.drain(..).enumerate() {
             while let Some((_, other)) = others.next_if(|(sends, _)| *sends <= index) {
-                self.release_other(other, out);
+                self.release_other(now, other, out);
             }
             self.send(now, envelope, out);
         }
-        others.for_each(|(_, other)| self.release_other(other, out));
+        others.for_each(|(_, other)| self.release_other(now, other, out));
         // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
         // in due order: each would otherwise have to find its place among the others.
         self.wake(now);
@@ -638,12 +639,16 @@ impl Host {
         self.poison_self(now, envelope, details, out);
     }
 
-    fn release_other(&mut self, action: Action, out: &mut Outputs) {
+    fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
         match action {
             Action::Create(create) => self.create(create, out),
             Action::Wakeup(wakeup) => {
                 if self.phase == Phase::Running {
+                    let limit = self.limits.wakeups;
                     let rare = self.rare();
+                    if rare.wakeups.len() >= limit {
+                        return self.refuse_wakeup(now, *wakeup, out);
+                    }
                     rare.wakeups_asked += 1;
                     rare.wakeups.insert((wakeup.due, rare.wakeups_asked), *wakeup);
                 }
@@ -652,6 +657,16 @@ impl Host {
                 out.effect(Effect::ToAdmin { from: self.address, message: ToAdmin::Request(request) });
             }
         }
+    }
+
+    /// An actor that asks for too many timers gets those that are too many back at once, as poison.
+    #[cold]
+    fn refuse_wakeup(&mut self, now: Time, wakeup: Wakeup, out: &mut Outputs) {
+        let Wakeup { delay, payload, .. } = wakeup;
+        let message = AnyMessage::new(WakeupMessage { delay_period: delay, payload });
+        let envelope = message.seal(&self.address, &self.address).by_runtime();
+        let details = format!("more than {} wakeups are pending (Limits::wakeups)", self.limits.wakeups);
+        self.poison_self(now, envelope, details, out);
     }
 
     fn create(&mut self, create: Box<Create>, out: &mut Outputs) {
