@@ -1,0 +1,1 @@
+//! Actors that begin their work when the messages they cannot do without have come.
