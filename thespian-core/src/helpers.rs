@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::Actor;
+use crate::{Actor, Error};
 
 /// The guide's helpers that an actor type is wrapped in (guide section 8): what [`Actor::HELPERS`] says.
 ///
@@ -67,6 +67,16 @@ pub trait Wrapper: Actor {
 
     /// The actor inside.
     fn inner_mut(&mut self) -> &mut Self::Inner;
+
+    /// Whether the helper's own settings can be used: what its constructor would say, for a helper around it that has it
+    /// constructed later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] names the first that cannot.
+    fn check_settings() -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
