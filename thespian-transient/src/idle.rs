@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Flow, Handled, Helpers, Message,
+    Actor, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Flow, Handled, Helpers, Message,
     TypeName, Value, Wrapper,
 };
 
@@ -123,5 +123,9 @@ impl<A: Actor, D: ExitDelay> Wrapper for TransientIdle<A, D> {
 
     fn inner_mut(&mut self) -> &mut A {
         &mut self.actor
+    }
+
+    fn check_settings() -> Result<(), Error> {
+        delay::checked::<D>().map(drop)
     }
 }

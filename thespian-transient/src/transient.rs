@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, Helpers, Message, TypeName,
-    Value, Wrapper,
+    Actor, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Handled, Helpers, Message,
+    TypeName, Value, Wrapper,
 };
 
 use crate::{ExitDelay, Seconds, check_combination, delay, exit, own_wakeup};
@@ -97,5 +97,9 @@ impl<A: Actor, D: ExitDelay> Wrapper for Transient<A, D> {
 
     fn inner_mut(&mut self) -> &mut A {
         &mut self.actor
+    }
+
+    fn check_settings() -> Result<(), Error> {
+        delay::checked::<D>().map(drop)
     }
 }
