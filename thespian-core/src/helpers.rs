@@ -61,6 +61,11 @@ impl fmt::Debug for Helpers {
 ///
 /// It lets a helper see through one that it does not know: the crate for initialization messages calls `init_done` of the
 /// actor inside a transient one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say that it can do what is asked of an actor here",
+    note = "an actor says so with an `impl` of the trait that is required below; a helper around an actor passes it on with \
+            `thespian_core::Wrapper`"
+)]
 pub trait Wrapper: Actor {
     /// The actor inside.
     type Inner: Actor;

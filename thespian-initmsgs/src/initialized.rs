@@ -12,12 +12,6 @@ use crate::settings;
 /// An actor that can wait for initialization messages: those in its start argument, an [`Init`](crate::Init).
 ///
 /// Without anything to do at the end of the waiting, `impl InitActor for Foo {}` is enough.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot wait for initialization messages",
-    note = "an actor that can has them as its start argument, `Init<(...)>`, and says `impl InitActor for {Self} {{}}`",
-    note = "a helper that can be inside of `Initialized` or `InitPassthru` is a `thespian_core::Wrapper` of such an actor; a \
-            troupe and an actor that waits already cannot (guide section 8.3)"
-)]
 pub trait InitActor: Actor {
     /// How many messages are kept until the actor is there and has caught up, at most. Messages; from 1 to
     /// [`LARGEST_KEPT_LIMIT`](crate::LARGEST_KEPT_LIMIT). What comes when there is no room goes back to its sender as poison.

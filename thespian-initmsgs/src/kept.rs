@@ -11,13 +11,15 @@ use thespian_core::{
 /// Messages in the order they came, each with its sender and a number.
 ///
 /// When there is an actor, each is handled in an attempt at a [`Next`] that the actor sends itself, so that it fails, and is
-/// tried again, alone. A message leaves the queue only when the attempt after it begins, because an attempt can fail after
-/// its handler has returned.
+/// tried again, alone. A message leaves the queue only with the next [`Next`], because an attempt can fail after its handler
+/// has returned.
 #[derive(Default)]
 pub(crate) struct Kept {
     queue: VecDeque<(AnyMessage, ActorAddress)>,
     /// The number of the first.
     first: u64,
+    /// Whether the handler of the first has returned without error.
+    returned: bool,
     /// How many have come since there is an actor, and are not made up for yet.
     late: usize,
 }
@@ -92,10 +94,12 @@ impl Kept {
         while self.first < number {
             self.forget_first();
         }
+        self.returned = false;
         let mut flow = Flow::Done;
         while let Some((message, sender)) = self.queue.front() {
             flow = actor.receive(message, &mut ctx.on_behalf_of(sender))?;
             if self.late == 0 {
+                self.returned = true;
                 ctx.send(&ctx.my_address(), Next(self.first + 1));
                 break;
             }
@@ -109,6 +113,7 @@ impl Kept {
 
     fn forget_first(&mut self) -> Option<(AnyMessage, ActorAddress)> {
         self.first += 1;
+        self.returned = false;
         self.queue.pop_front()
     }
 
@@ -122,8 +127,12 @@ impl Kept {
         }
     }
 
-    /// Gives everything back, because the actor exits.
+    /// Gives everything back that was not handled, because the actor exits.
     pub(crate) fn give_back(&mut self, why: &str, ctx: &mut Context<'_>) {
+        if self.returned {
+            // The request has overtaken the next `Next`.
+            self.forget_first();
+        }
         if self.is_empty() {
             return;
         }

@@ -62,12 +62,6 @@ use crate::settings;
 /// # Ok(())
 /// # }
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot wait for initialization messages while others pass through",
-    note = "an actor that can says so: `impl InitPassthruActor for {Self}`",
-    note = "a helper that can be inside of `Initialized` or `InitPassthru` is a `thespian_core::Wrapper` of such an actor; a \
-            troupe and an actor that waits already cannot (guide section 8.3)"
-)]
 pub trait InitPassthruActor: Actor {
     /// The messages that are waited for.
     type InitSet: InitSet;

@@ -28,11 +28,7 @@ pub struct WithSender<M: Message> {
     pub sender: ActorAddress,
 }
 
-/// One element of an [`InitSet`]: a message, or a message [`WithSender`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be waited for: it is not a message",
-    note = "an init set is a tuple of messages, or of messages `WithSender`: `Init<(WithSender<Order>, String)>`"
-)]
+/// One element of an [`InitSet`]: a message, or a message [`WithSender`]. Not implemented by hand.
 pub trait InitMessage: Serialize + DeserializeOwned + Send + 'static {
     /// What has to come.
     type Message: Message;
@@ -91,7 +87,8 @@ pub trait InitSet: Serialize + DeserializeOwned + Send + 'static {
 /// hand.
 #[diagnostic::on_unimplemented(
     message = "an actor that waits for initialization messages takes them as its start argument, and this one takes `{Self}`",
-    note = "write its constructor as `#[start] fn new(Init((a, b)): Init<(A, B)>) -> Self`"
+    note = "write its constructor as `#[start] fn new(Init((a, b)): Init<(A, B)>) -> Self`",
+    note = "an actor that waits already, and so takes nothing, cannot wait again"
 )]
 pub trait InitStart: Message {
     /// The tuple.
