@@ -112,14 +112,14 @@ fn nothing_more(caller: &Private) {
 }
 
 fn the_guides_example(stage: &Stage) {
-    let foo = stage.create_actor::<Initialized<Foo>>().expect("created");
+    let pond = stage.create_actor::<Initialized<Foo>>().expect("created");
     let (starter, target, user) = (caller(stage), caller(stage), caller(stage));
-    user.tell(&foo, Croak(1)).expect("sent");
-    starter.tell(&foo, Msg1(7)).expect("sent");
-    starter.tell(&foo, target.endpoint()).expect("sent");
+    user.tell(&pond, Croak(1)).expect("sent");
+    starter.tell(&pond, Msg1(7)).expect("sent");
+    starter.tell(&pond, target.endpoint()).expect("sent");
     nothing_more(&user);
-    starter.tell(&foo, "frog").expect("sent");
-    user.tell(&foo, Croak(2)).expect("sent");
+    starter.tell(&pond, "frog").expect("sent");
+    user.tell(&pond, Croak(2)).expect("sent");
     assert_eq!(next::<String>(&starter), "Running");
     for n in 1..=2 {
         assert_eq!(next::<String>(&user), "frog");
@@ -304,13 +304,13 @@ fn a_single_message_is_a_set_too(stage: &Stage) {
 }
 
 fn a_message_that_extends_one_of_the_set_is_of_the_set(stage: &Stage) {
-    let foo = stage.create_actor::<Initialized<Foo>>().expect("created");
+    let pond = stage.create_actor::<Initialized<Foo>>().expect("created");
     let starter = caller(stage);
-    starter.tell(&foo, BetterMsg1 { plain: Msg1(8), note: "better".into() }).expect("sent");
-    starter.tell(&foo, starter.endpoint()).expect("sent");
-    starter.tell(&foo, "frog").expect("sent");
+    starter.tell(&pond, BetterMsg1 { plain: Msg1(8), note: "better".into() }).expect("sent");
+    starter.tell(&pond, starter.endpoint()).expect("sent");
+    starter.tell(&pond, "frog").expect("sent");
     assert_eq!(next::<String>(&starter), "Running");
-    starter.tell(&foo, Croak(1)).expect("sent");
+    starter.tell(&pond, Croak(1)).expect("sent");
     assert_eq!(next::<String>(&starter), "frog");
     assert_eq!(next::<Msg1>(&starter), Msg1(8));
 }
@@ -740,11 +740,11 @@ fn it_is_created_like_other_actors(stage: &Stage) {
         assert!(matches!(refused, Error::NoCompatibleSystemForActor { .. }), "{refused}");
     }
 
-    let foo = stage.create("thespian_initmsgs::Initialized<guide::Foo>").expect("created by name");
+    let pond = stage.create("thespian_initmsgs::Initialized<guide::Foo>").expect("created by name");
     let starter = caller(stage);
-    starter.tell(&foo, Msg1(7)).expect("sent");
-    starter.tell(&foo, starter.endpoint()).expect("sent");
-    starter.tell(&foo, "frog").expect("sent");
+    starter.tell(&pond, Msg1(7)).expect("sent");
+    starter.tell(&pond, starter.endpoint()).expect("sent");
+    starter.tell(&pond, "frog").expect("sent");
     assert_eq!(next::<String>(&starter), "Running");
 }
 
@@ -753,8 +753,8 @@ fn an_actor_can_be_made_without_waiting(stage: &Stage) {
     let m1 = WithSender { message: Msg1(7), sender: starter.endpoint() };
     let init = Init((m1, starter.endpoint(), String::from("frog")));
     assert_eq!(init_name(&init), "thespian_initmsgs::Init<tests::Msg1, address, str>");
-    let foo = stage.create(ActorSpec::with::<Foo>(init)).expect("created");
-    starter.tell(&foo, Croak(1)).expect("sent");
+    let pond = stage.create(ActorSpec::with::<Foo>(init)).expect("created");
+    starter.tell(&pond, Croak(1)).expect("sent");
     assert_eq!(next::<String>(&starter), "frog");
 }
 
