@@ -1,6 +1,6 @@
 //! The actors of `spell`, which finds words that are in no list of words.
 //!
-//! A [`Desk`] has a [`Speller`] for each language that is asked for. A speller cannot do without its words, and reading them
+//! A [`Desk`] has a speller for each language that is asked for. A speller cannot do without its words, and reading them
 //! takes time, so it is an actor with an initialization message: it can be asked at once, and what it is asked waits. When
 //! nobody asks any more, it goes and takes its words along.
 

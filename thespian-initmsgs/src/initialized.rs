@@ -126,7 +126,7 @@ impl<A: InitActor<Start: InitStart>> Actor for Initialized<A> {
 
     fn start((): ()) -> Result<Self, Failure> {
         const { settings::check_combination(A::HELPERS) };
-        settings::check::<A>(&Set::<A>::types(), A::KEPT_LIMIT)?;
+        settings::check::<A, Set<A>>(A::KEPT_LIMIT)?;
         A::check_settings()?;
         Ok(Initialized { arrived: Default::default(), kept: Kept::default(), actor: None })
     }

@@ -61,8 +61,10 @@ impl Kept {
     /// Begins to hand over, if there is anything.
     pub(crate) fn begin(&self, ctx: &mut Context<'_>) {
         if !self.is_empty() {
+            // Released at once, and apart from what the actor has asked for: if that was too much, the attempt fails, and
+            // nothing would ask again.
+            ctx.flush();
             self.ask_for_next(ctx);
-            // Released at once: nothing would ask again.
             ctx.flush();
         }
     }

@@ -88,7 +88,7 @@
 //! | setting | unit | default | allowed |
 //! | --- | --- | --- | --- |
 //! | [`InitActor::KEPT_LIMIT`] | messages | 10,000 | 1 to [`LARGEST_KEPT_LIMIT`] |
-//! | the init set: the argument of the constructor, or [`InitPassthruActor::InitSet`] | types | | 1 to 8, each once |
+//! | the init set: the argument of the constructor, or [`InitPassthruActor::InitSet`] | types | | 1 to 8, each once, none of the runtime's own |
 //! | [`Actor::failure_policy`](thespian_core::Actor::failure_policy) | | that of the actor | no fresh instance, which would have forgotten what it was told |
 //!
 //! A message for which there is no room comes back to its sender as poison that names the setting. Settings that are not

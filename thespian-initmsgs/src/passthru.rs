@@ -115,7 +115,7 @@ impl<A: InitPassthruActor> Actor for InitPassthru<A> {
     fn start(start: A::Start) -> Result<Self, Failure> {
         const { settings::check_combination(A::HELPERS) };
         // Nothing is kept here.
-        settings::check::<A>(&A::InitSet::types(), 1)?;
+        settings::check::<A, A::InitSet>(1)?;
         Ok(InitPassthru { actor: A::start(start)?, arrived: Some(Default::default()) })
     }
 

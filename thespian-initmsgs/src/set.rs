@@ -59,6 +59,10 @@ impl<M: Message> InitMessage for WithSender<M> {
     note = "an init set is a tuple of one to eight messages, or messages `WithSender`; of a single one: `Init<(String,)>`"
 )]
 pub trait InitSet: Serialize + DeserializeOwned + Send + 'static {
+    /// Whether one of the messages is the runtime's own, which cannot be waited for.
+    #[doc(hidden)]
+    const SYSTEM: bool;
+
     /// What has come of it so far.
     #[doc(hidden)]
     type Arrived: Default + Send + 'static;
@@ -145,6 +149,8 @@ fn copy<M: Message>(message: &M) -> Result<M, Failure> {
 macro_rules! init_sets {
     ($(($($element:ident $part:ident $at:tt),+))*) => {$(
         impl<$($element: InitMessage),+> InitSet for ($($element,)+) {
+            const SYSTEM: bool = $($element::Message::SYSTEM)||+;
+
             type Arrived = ($(Option<Part<$element>>,)+);
 
             fn types() -> Vec<TypeName> {

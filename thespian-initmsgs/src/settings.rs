@@ -1,6 +1,8 @@
 //! Whether what an actor is to be made with makes sense.
 
-use thespian_core::{Actor, Error, Helpers, TypeName};
+use thespian_core::{Actor, Error, Helpers};
+
+use crate::set::InitSet;
 
 /// The largest [`KEPT_LIMIT`](crate::InitActor::KEPT_LIMIT) that is allowed, in messages. Whoever expects more should not
 /// send before the actor says that it runs.
@@ -15,7 +17,8 @@ pub(crate) const fn check_combination(inside: Helpers) {
 }
 
 /// The settings of an actor, if they can be used.
-pub(crate) fn check<A: Actor>(types: &[TypeName], kept_limit: usize) -> Result<(), Error> {
+pub(crate) fn check<A: Actor, S: InitSet>(kept_limit: usize) -> Result<(), Error> {
+    let types = S::types();
     let refuse =
         |setting: &str, problem: String| Err(Error::InvalidSetting { setting: setting.into(), problem });
     if kept_limit == 0 {
@@ -35,6 +38,13 @@ pub(crate) fn check<A: Actor>(types: &[TypeName], kept_limit: usize) -> Result<(
             format!(
                 "has {twice} twice, and nothing would tell the two apart: make one of them a message type of its own"
             ),
+        );
+    }
+    if S::SYSTEM {
+        return refuse(
+            "init set",
+            "has a message of the runtime, and these are not waited for: the actor gets them when they come"
+                .into(),
         );
     }
     if A::failure_policy().fresh_instance() {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use kit::{SOON, Stage, on_every_base};
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorAddress, ActorExitRequest, ActorSpec, AnyMessage, ChildActorExited, Context, Error,
-    ExitCause, Failure, FailurePolicy, Flow, Handled, Message, PoisonMessage, Private, WakeupMessage, actor,
-    actors, require_capability,
+    Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorSystem, AnyMessage, ChildActorExited, Context,
+    Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Limits, Message, PoisonMessage, Private,
+    WakeupMessage, actor, actors, require_capability,
 };
 use thespian_initmsgs::{
     Init, InitActor, InitPassthru, InitPassthruActor, Initialized, LARGEST_KEPT_LIMIT, WithSender,
@@ -39,6 +39,8 @@ on_every_base! { actors![Initialized<Foo>];
     a_kept_message_that_fails_is_tried_twice_and_poisons_its_own_sender,
     what_is_kept_has_a_bound,
     an_exit_gives_back_what_is_still_kept,
+    an_exit_that_fails_gives_it_back_too,
+    nobody_else_can_hand_over_what_is_kept,
     settings_that_cannot_be_used_are_refused,
     a_parent_hears_of_settings_that_cannot_be_used,
     it_is_created_like_other_actors,
@@ -615,6 +617,63 @@ fn an_exit_gives_back_what_is_still_kept(stage: &Stage) {
     stage.await_death(&scribe);
 }
 
+fn an_exit_that_fails_gives_it_back_too(stage: &Stage) {
+    struct Sulker;
+    #[actor]
+    impl Sulker {
+        #[start]
+        fn new(_: Init<(u32,)>) -> Sulker {
+            Sulker
+        }
+    }
+    impl InitActor for Sulker {
+        fn before_init(_: &AnyMessage, _: &mut Context<'_>) -> Handled {
+            Err(Failure::new("no"))
+        }
+    }
+    let (sulker, user) = (stage.create_actor::<Initialized<Sulker>>().expect("created"), caller(stage));
+    user.tell(&sulker, 5_u8).expect("sent");
+    stage.pass(Duration::from_millis(20));
+    user.tell(&sulker, ActorExitRequest::new()).expect("sent");
+    assert!(next::<PoisonMessage>(&user).message.is::<u8>());
+    nothing_more(&user);
+    stage.await_death(&sulker);
+}
+
+fn nobody_else_can_hand_over_what_is_kept(stage: &Stage) {
+    /// Is asked by its first message to have its own helper's word forged by somebody else.
+    struct Victim {
+        given: Vec<u8>,
+    }
+    #[actor]
+    impl Victim {
+        #[start]
+        fn new(_: Init<(u32,)>) -> Victim {
+            Victim { given: Vec::new() }
+        }
+
+        fn number(&mut self, number: &u8, _: &mut Context<'_>) {
+            self.given.push(*number);
+        }
+
+        fn report(&mut self, _: &Report, ctx: &mut Context<'_>) -> Handled {
+            ctx.reply(self.given.clone())
+        }
+    }
+    impl InitActor for Victim {}
+    let (victim, user) = (stage.create_actor::<Initialized<Victim>>().expect("created"), caller(stage));
+    let forged = || AnyMessage::encoded(vec!["thespian_initmsgs::kept::Next".into()], vec![3]);
+    for n in 0..4_u8 {
+        user.tell(&victim, n).expect("sent");
+    }
+    user.tell(&victim, 1_u32).expect("sent");
+    user.tell(&victim, forged()).expect("sent");
+    let given: Vec<u8> = user.ask(&victim, Report, SOON).expect("up").take().expect("the report");
+    assert_eq!(given, [0, 1, 2, 3]);
+    // It is a message like any other that nobody has a handler for.
+    nothing_more(&user);
+}
+
 /// An actor that cannot be created, by one of its settings.
 macro_rules! refused {
     ($name:ident, $set:ty, { $($item:item)* }) => {
@@ -636,6 +695,7 @@ refused!(NoRoom, (u32,), {
 refused!(TooMuchRoom, (u32,), {
     const KEPT_LIMIT: usize = LARGEST_KEPT_LIMIT + 1;
 });
+refused!(OfTheRuntime, (u32, WakeupMessage), {});
 refused!(Twice, (u32, String, WithSender<u32>), {});
 
 struct Forgetful;
@@ -673,6 +733,7 @@ fn settings_that_cannot_be_used_are_refused(stage: &Stage) {
             "setting KEPT_LIMIT: is 1000001, and must be at most 1000000",
         ),
         (stage.create_actor::<Initialized<Twice>>(), "setting init set: has u32 twice"),
+        (stage.create_actor::<Initialized<OfTheRuntime>>(), "setting init set: has a message of the runtime"),
         (stage.create_actor::<InitPassthru<PassingTwice>>(), "setting init set: has u32 twice"),
         (stage.create_actor::<Initialized<Forgetful>>(), "setting failure_policy: asks for a fresh instance"),
         // That of the helper inside is found before the messages have come.
@@ -929,6 +990,60 @@ fn it_can_be_transient(stage: &Stage) {
         starter.tell(&actor, 1_u8).expect("sent");
         assert_eq!(next::<String>(&starter), "exit");
         stage.await_death(&actor);
+    }
+}
+
+// -- attempts that ask for too much -----------------------------------------------------------------------------
+
+/// Asks for as much as it is told to.
+struct Greedy {
+    user: ActorAddress,
+}
+
+#[actor]
+impl Greedy {
+    #[start]
+    fn new(Init((user, _)): Init<(ActorAddress, u64)>) -> Greedy {
+        Greedy { user }
+    }
+
+    fn number(&mut self, number: &u32, ctx: &mut Context<'_>) {
+        for _ in 0..*number {
+            ctx.send(&self.user, *number);
+        }
+    }
+}
+
+impl InitActor for Greedy {
+    fn init_done(&mut self, ctx: &mut Context<'_>) -> Handled {
+        for _ in 0..100 {
+            ctx.wakeup_after(SOON);
+        }
+        Ok(Flow::Done)
+    }
+}
+
+#[test]
+fn an_attempt_that_asks_for_too_much_fails_after_its_handler_has_returned() {
+    for limit in [50, 150] {
+        let limits = Limits { actions_per_attempt: limit, ..Limits::default() };
+        let builder = ActorSystem::builder().base(Sim::new(1)).limits(limits).unregistered();
+        let system = builder.start().expect("starts");
+        let greedy = system.create_actor::<Initialized<Greedy>>().expect("created");
+        let user = system.private().expect("an endpoint");
+        for number in [1_u32, 200, 2] {
+            user.tell(&greedy, number).expect("sent");
+        }
+        user.tell(&greedy, user.endpoint()).expect("sent");
+        user.tell(&greedy, 1_u64).expect("sent");
+        // One by one, whether `init_done` had asked for too much or not.
+        assert_eq!(next::<u32>(&user), 1, "limit {limit}");
+        let poison: PoisonMessage = next(&user);
+        assert_eq!(poison.message.downcast_ref::<u32>(), Some(&200), "limit {limit}");
+        assert!(poison.details.contains("actions_per_attempt"), "{}", poison.details);
+        assert_eq!([next::<u32>(&user), next::<u32>(&user)], [2, 2], "limit {limit}");
+        nothing_more(&user);
+        system.shutdown().expect("shuts down");
     }
 }
 

@@ -30,6 +30,7 @@ on_every_base! { actors![Transient<Probe, Brief>, TransientIdle<Probe, Brief>, T
     a_parent_hears_of_a_delay_that_cannot_be_used,
     both_helpers_end_the_actor_at_the_first_time,
     instances_share_nothing,
+    nobody_else_can_end_it_with_a_forged_wakeup,
 }
 
 /// Remembers what it was given, and tells whoever used it first when it exits.
@@ -342,6 +343,15 @@ fn instances_share_nothing(stage: &Stage) {
     stage.tell(&used, Use).expect("sent");
     stage.await_death(&used);
     assert!(!stage.is_dead(&unused));
+}
+
+fn nobody_else_can_end_it_with_a_forged_wakeup(stage: &Stage) {
+    let actor = stage.create_actor::<Transient<Probe>>().expect("created");
+    let payload = AnyMessage::encoded(vec!["thespian_transient::transient::TransientEnd".into()], vec![]);
+    let wakeup = WakeupMessage { delay_period: Duration::ZERO, payload: Some(payload) };
+    stage.tell(&actor, wakeup).expect("sent");
+    stage.pass(Duration::from_millis(20));
+    assert!(!stage.is_dead(&actor));
 }
 
 // -- in virtual time: when exactly ------------------------------------------------------------------------------
