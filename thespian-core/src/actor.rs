@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    ActorSpec, AnyMessage, Capabilities, Context, Error, Message, SpecificationProblem, TypeName, Value,
+    ActorSpec, AnyMessage, Capabilities, Context, Error, Helpers, Message, SpecificationProblem, TypeName,
+    Value,
 };
 
 /// An actor: state of its own, and a handler for messages (guide section 5).
@@ -47,6 +48,10 @@ use crate::{
 pub trait Actor: Sized + Send + 'static {
     /// What the constructor is given: `()` where it needs nothing.
     type Start: Message;
+
+    /// The helpers that the type is wrapped in: for those who write helpers, so that one can refuse, at compile time, to be
+    /// combined with another. A wrapper adds itself to those of the actor inside it.
+    const HELPERS: Helpers = Helpers::NONE;
 
     /// The stable name of the type: what [`create`](crate::ActorSystem::create) finds it by, and what people see.
     fn type_name() -> TypeName;
