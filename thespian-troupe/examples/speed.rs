@@ -1,0 +1,124 @@
+//! What a troupe costs: the same jobs through a troupe of eight, and dealt out in turn to eight actors by hand, as the ratio
+//! of the medians of five interleaved repeats.
+//!
+//! ```console
+//! $ cargo run --release -p thespian-troupe --example speed
+//! ```
+
+#![expect(clippy::print_stdout, reason = "printing is what the program is for")]
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use thespian_core::{ActorAddress, ActorSystem, Context, Error, Handled, Message, actor};
+use thespian_simple::Simple;
+use thespian_troupe::{Troupe, TroupeSettings};
+
+const JOBS: u64 = 100_000;
+const WORKERS: u32 = 8;
+const REPEATS: usize = 5;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Answers every number.
+#[derive(Default)]
+struct Trivial;
+
+#[actor]
+impl Trivial {
+    fn job(&mut self, job: &u64, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(*job)
+    }
+}
+
+/// Deals out jobs in turn, and says when all are answered.
+#[derive(Default)]
+struct Dealer {
+    asker: Option<ActorAddress>,
+    to: Vec<ActorAddress>,
+    sent: u64,
+    answered: u64,
+}
+
+/// To whom to deal, and how many may be under way at the same time.
+#[derive(Serialize, Deserialize, Message)]
+struct Deal {
+    to: Vec<ActorAddress>,
+    window: u64,
+}
+
+#[actor]
+impl Dealer {
+    fn deal(&mut self, deal: &Deal, ctx: &mut Context<'_>) {
+        *self = Dealer { asker: Some(ctx.sender()), to: deal.to.clone(), sent: 0, answered: 0 };
+        for _ in 0..deal.window {
+            self.next(ctx);
+        }
+    }
+
+    fn answer(&mut self, _: &u64, ctx: &mut Context<'_>) {
+        self.answered += 1;
+        if self.sent < JOBS {
+            self.next(ctx);
+        } else if self.answered == JOBS
+            && let Some(asker) = self.asker
+        {
+            ctx.send(&asker, ());
+        }
+    }
+
+    #[helper]
+    fn next(&mut self, ctx: &mut Context<'_>) {
+        let to = self.to[self.sent as usize % self.to.len()];
+        ctx.send(&to, self.sent);
+        self.sent += 1;
+    }
+}
+
+fn main() -> Result<(), Error> {
+    println!("{JOBS} jobs, {WORKERS} workers, {REPEATS} repeats; nanoseconds per job, medians");
+    for (title, window) in [("all at once", JOBS), ("100 under way", 100), ("8 under way", 8)] {
+        report(title, |system, to| {
+            let dealer = system.create_actor::<Dealer>()?;
+            let begin = Instant::now();
+            system.request::<()>(&dealer, Deal { to: to.to_vec(), window }, PATIENCE)?;
+            Ok(begin.elapsed())
+        })?;
+    }
+    report("asked one by one from outside", |system, to| {
+        let begin = Instant::now();
+        for job in 0..JOBS {
+            system.request::<u64>(&to[job as usize % to.len()], job, PATIENCE)?;
+        }
+        Ok(begin.elapsed())
+    })
+}
+
+/// Measures one way of sending the jobs.
+fn report(
+    title: &str,
+    run: impl Fn(&ActorSystem, &[ActorAddress]) -> Result<Duration, Error>,
+) -> Result<(), Error> {
+    let (mut by_hand, mut by_troupe) = (Vec::new(), Vec::new());
+    for _ in 0..REPEATS {
+        let system = ActorSystem::builder().base(Simple).unregistered().start()?;
+        let workers: Result<Vec<_>, _> = (0..WORKERS).map(|_| system.create_actor::<Trivial>()).collect();
+        by_hand.push(run(&system, &workers?)?);
+        system.shutdown()?;
+
+        let system = ActorSystem::builder().base(Simple).unregistered().start()?;
+        let settings =
+            TroupeSettings { max_count: WORKERS, idle_count: WORKERS, ..TroupeSettings::default() };
+        let troupe = system.create(Troupe::<Trivial>::of(settings)?)?;
+        by_troupe.push(run(&system, &[troupe])?);
+        system.shutdown()?;
+    }
+    let (by_hand, by_troupe) = (per_job(by_hand), per_job(by_troupe));
+    println!("{title}: by hand {by_hand:.0}, by troupe {by_troupe:.0}, ratio {:.2}", by_troupe / by_hand);
+    Ok(())
+}
+
+/// The median, in nanoseconds for one job.
+fn per_job(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_nanos() as f64 / JOBS as f64
+}

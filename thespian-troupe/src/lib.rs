@@ -1,0 +1,110 @@
+//! A pool of Thespian actors behind one address, that grows with the work and shrinks after it.
+//!
+//! A troupe (guide section 8.1) is an actor that hands each message it gets to one of its workers, which are actors of a type
+//! of yours. They need not know: each sees the message, its first sender, and answers that sender itself.
+//!
+//! ```
+//! use thespian_core::{ActorSystem, Context, Error, Handled, actor};
+//! use thespian_simple::Simple;
+//! use thespian_troupe::{Troupe, TroupeSettings};
+//!
+//! #[derive(Default)]
+//! pub struct Counter;
+//!
+//! #[actor]
+//! impl Counter {
+//!     fn count(&mut self, text: &String, ctx: &mut Context<'_>) -> Handled {
+//!         ctx.reply(text.split_whitespace().count() as u64)
+//!     }
+//! }
+//!
+//! // With the settings in the type, as the guide's decorator has them ...
+//! thespian_troupe::troupe! {
+//!     pub troupe Counters of Counter { max_count: 10, idle_count: 2 }
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let system = ActorSystem::builder().base(Simple).unregistered().start()?;
+//!     let counters = system.create_actor::<Counters>()?;
+//!     assert_eq!(system.request(&counters, "to be or not to be", 1), Ok(6_u64));
+//!
+//!     // ... or by value.
+//!     let settings = TroupeSettings { max_count: 3, ..TroupeSettings::default() };
+//!     let counters = system.create(Troupe::<Counter>::of(settings)?)?;
+//!     assert_eq!(system.request(&counters, "that is the question", 1), Ok(4_u64));
+//!     system.shutdown()
+//! }
+//! ```
+//!
+//! # Who gets what
+//!
+//! - Each message goes to one worker: to one that is idle, or to a new one while there are fewer than `max_count`, or it
+//!   waits. Who came first is served first, also before those that came while a worker died. Values that count as nothing (0,
+//!   an empty text, `()`) are messages like any other.
+//! - System messages mean the troupe itself: an exit request ends it and its workers, a `StatusReq` tells of it. So do texts
+//!   that begin with `troupe:`, and [`UpdateTroupeSettings`]. Everything else is work, also what extends one of these.
+//! - A worker is done when its handler has returned, unless it says that it has [work in progress](WorkInProgress).
+//! - Workers above `idle_count` are dismissed when they have been idle for `dismissal_delay`. Work goes to the one that has
+//!   been idle for the shortest time, so that those who are not needed are not kept by chance.
+//!
+//! # Settings
+//!
+//! | setting | by default | means |
+//! | --- | --- | --- |
+//! | `max_count` | 10 workers | how many there are at most, those that are about to exit among them |
+//! | `idle_count` | 2 workers | how many stay when there is no work; there may be fewer, because none is made without work |
+//! | `dismissal_delay` | 2 seconds | how long those above `idle_count` are idle first |
+//! | `queue_limit` | 100,000 messages | how many wait; the next one comes back as poison that names the limit |
+//! | `redelivery_limit` | 2 workers | how many more are given a message whose worker died; then it comes back as poison |
+//! | `requirements` | null | what the workers' capability check is given |
+//!
+//! They change while the troupe runs, by text or by [`UpdateTroupeSettings`]:
+//!
+//! | text | answer |
+//! | --- | --- |
+//! | `troupe:set_max_count=9` | `Set troupe max_count to 9` |
+//! | `troupe:set_idle_count=4` | `Set troupe idle_count to 4` |
+//! | `troupe:set_max_count=0` | `Error setting troupe max_count: 0 is not a whole number from 1 to 10000` |
+//! | `troupe:status?` | one line for people: workers, settings, what waits and what became of the rest |
+//!
+//! # When something goes wrong
+//!
+//! - A worker that fails twice on a message lives on, and the sender gets the message back as poison from the troupe, with the
+//!   worker's text: what it would get from the worker. The worker's own failure policy is kept.
+//! - A worker that dies, or cannot start, gives its message to another one, and the next message finds room for a new one. So
+//!   work can be done *twice* where a worker is killed after it has done it and before the troupe knows, and an answer can be
+//!   lost with the worker that gave it.
+//! - A troupe that exits sends back what waits and what is in progress. One that is killed takes along what it has.
+//!
+//! # Cost
+//!
+//! A message costs a second one to the worker, and where the troupe has to know at once (somebody waits, or the worker is in
+//! another process) a third one back. It is copied twice: for the worker, and for the case that the worker dies. What is not
+//! `Clone` is copied by its encoding, so a worker sees it as if from another process. The program `speed` among the examples of
+//! this crate measures it.
+//!
+//! # Dependencies
+//!
+//! `serde`: what the troupe and its workers say to each other are messages, and so are settings.
+
+#![forbid(unsafe_code)]
+
+mod named;
+mod pool;
+mod progress;
+mod settings;
+mod tray;
+mod troupe;
+mod worker;
+
+pub use progress::{WorkInProgress, troupe_work_in_progress};
+pub use settings::{TroupeSettings, UpdateTroupeSettings};
+pub use troupe::{Troupe, TroupeStart};
+
+/// What the code that [`troupe!`] writes names. No part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use thespian_core::{
+        Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, TypeName, Value,
+    };
+}

@@ -1,0 +1,521 @@
+//! The actor behind the troupe's one address.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thespian_core::{
+    Actor, ActorExitRequest, ActorSpec, AnyMessage, Capabilities, ChildActorExited, Context, Error,
+    ExitCause, Failure, FailurePolicy, Flow, Handled, IntoMessage, Message, PoisonMessage, TypeName, Value,
+    WakeupMessage,
+};
+
+use crate::pool::{Job, Pool};
+use crate::progress;
+use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
+use crate::tray::Tray;
+use crate::worker::{Done, Probe, Ticket, Work, Worker};
+
+/// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate](crate).
+///
+/// ```
+/// use thespian_core::{ActorSystem, Context, Error, Handled, actor};
+/// use thespian_simple::Simple;
+/// use thespian_troupe::{Troupe, TroupeSettings};
+///
+/// /// Greets in a language.
+/// struct Greeter(String);
+///
+/// #[actor]
+/// impl Greeter {
+///     #[start]
+///     fn new(hello: String) -> Greeter {
+///         Greeter(hello)
+///     }
+///
+///     fn greet(&mut self, name: &String, ctx: &mut Context<'_>) -> Handled {
+///         ctx.reply(format!("{}, {name}", self.0))
+///     }
+/// }
+///
+/// fn main() -> Result<(), Error> {
+///     let system = ActorSystem::builder().base(Simple).unregistered().start()?;
+///     let settings = TroupeSettings { max_count: 4, ..TroupeSettings::default() };
+///     let greeters = system.create(Troupe::<Greeter>::with(settings, "Salut".into())?)?;
+///     let greeting: String = system.request(&greeters, "le monde", 1)?;
+///     assert_eq!(greeting, "Salut, le monde");
+///     system.shutdown()
+/// }
+/// ```
+pub struct Troupe<W> {
+    settings: TroupeSettings,
+    /// What each worker's constructor is given.
+    argument: AnyMessage,
+    pool: Pool,
+    /// In the order in which they came. They wait only while no worker can be had.
+    waiting: VecDeque<Job>,
+    next_number: u64,
+    tray: Tray,
+    /// Whether a wakeup is set.
+    alarm: bool,
+    exiting: bool,
+    tally: Tally,
+    worker: PhantomData<fn() -> W>,
+}
+
+/// What became of the messages so far.
+#[derive(Default)]
+struct Tally {
+    done: u64,
+    failed: u64,
+    redelivered: u64,
+}
+
+/// What a troupe's constructor is given, for troupes that are created by name or by another troupe; otherwise
+/// [`Troupe::of`] and [`Troupe::with`] make it.
+///
+/// ```
+/// use thespian_core::{Actor, ActorSpec, Context, actor};
+/// use thespian_troupe::{Troupe, TroupeSettings, TroupeStart};
+///
+/// #[derive(Default)]
+/// struct Clerk;
+/// #[actor]
+/// impl Clerk {
+///     fn work(&mut self, _: &u32, _: &mut Context<'_>) {}
+/// }
+///
+/// # fn main() -> Result<(), thespian_core::Error> {
+/// let start = TroupeStart::new(TroupeSettings::default(), ())?;
+/// let by_name = ActorSpec::named(Troupe::<Clerk>::type_name()).start(start);
+/// # let _ = by_name;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(name = "thespian-troupe.TroupeStart")]
+pub struct TroupeStart {
+    settings: TroupeSettings,
+    argument: AnyMessage,
+}
+
+impl TroupeStart {
+    /// These settings, and what each worker's constructor is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`TroupeSettings::check`].
+    pub fn new(settings: TroupeSettings, argument: impl IntoMessage) -> Result<TroupeStart, Error> {
+        settings.check()?;
+        Ok(TroupeStart { settings, argument: argument.into_message() })
+    }
+}
+
+impl<W: Actor> Troupe<W> {
+    /// Specifies a troupe of workers whose constructor needs nothing, to be created.
+    ///
+    /// # Errors
+    ///
+    /// As [`TroupeSettings::check`].
+    pub fn of(settings: TroupeSettings) -> Result<ActorSpec, Error>
+    where
+        W: Actor<Start = ()>,
+    {
+        Troupe::<W>::with(settings, ())
+    }
+
+    /// Specifies a troupe of workers each of which gets this start argument.
+    ///
+    /// # Errors
+    ///
+    /// As [`TroupeSettings::check`].
+    pub fn with(settings: TroupeSettings, argument: W::Start) -> Result<ActorSpec, Error> {
+        let requirements = settings.requirements.clone();
+        let start = TroupeStart::new(settings, argument)?;
+        Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
+    }
+
+    /// A message to be worked on.
+    fn take(&mut self, message: AnyMessage, ctx: &mut Context<'_>) {
+        let number = self.next_number;
+        self.next_number += 1;
+        let job = Job { number, asker: ctx.sender(), message, deaths: 0, failure: None };
+        if let Some(place) = self.find_worker(ctx) {
+            self.give(place, job, ctx);
+        } else if self.waiting.len() < self.settings.queue_limit as usize {
+            self.waiting.push_back(job);
+        } else {
+            let details = format!(
+                "the troupe is full: {} workers are at work, and {} messages wait (TroupeSettings::queue_limit)",
+                self.pool.busy(),
+                self.waiting.len()
+            );
+            self.send_back(job, details, ctx);
+        }
+    }
+
+    /// Whether somebody can have work: an idle worker, or a new one. Those that are on their way out count: there are never
+    /// more than `max_count`.
+    fn has_worker(&self) -> bool {
+        self.pool.idle() > 0 || self.pool.count() < self.settings.max_count as usize
+    }
+
+    fn find_worker(&mut self, ctx: &mut Context<'_>) -> Option<u32> {
+        if !self.has_worker() {
+            return None;
+        }
+        if let Some(place) = self.pool.take_idle() {
+            return Some(place);
+        }
+        let argument = self.argument.duplicate().ok()?;
+        let requirements = self.settings.requirements.clone();
+        let worker = ctx.create(ActorSpec::of::<Worker<W>>().start(argument).requirements(requirements));
+        Some(self.pool.hire(worker))
+    }
+
+    fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
+        let asker = job.asker;
+        match job.message.duplicate() {
+            Ok(message) => {
+                let tray = (!self.pool.has_started(place)).then(|| self.tray.clone());
+                let (worker, ticket) = self.pool.begin(place, job);
+                ctx.send(&worker, Work { ticket, asker, message, tray, in_tray: Cell::new(false) });
+            }
+            Err(error) => {
+                self.pool.rest(place, ctx.uptime());
+                self.send_back(job, error.to_string(), ctx);
+            }
+        }
+    }
+
+    /// Gives what waits to whoever can be had.
+    fn serve_waiting(&mut self, ctx: &mut Context<'_>) {
+        while !self.waiting.is_empty()
+            && let Some(place) = self.find_worker(ctx)
+            && let Some(job) = self.waiting.pop_front()
+        {
+            self.give(place, job, ctx);
+        }
+    }
+
+    /// Looks at what workers in this process have done.
+    fn empty_tray(&mut self, ctx: &mut Context<'_>) {
+        while let Some((place, at)) = self.tray.next() {
+            if let Some(ticket) = self.pool.ticket(place) {
+                self.done(ticket, at, ctx);
+            }
+        }
+    }
+
+    /// A worker is done, since that time.
+    fn done(&mut self, ticket: Ticket, at: Duration, ctx: &mut Context<'_>) {
+        let Some(mut job) = self.pool.end(ticket) else { return };
+        match job.failure.take() {
+            Some(details) => self.send_back(job, details, ctx),
+            None => self.tally.done += 1,
+        }
+        self.go_on(ticket.place, at, ctx);
+    }
+
+    /// What a worker that is done does next.
+    fn go_on(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
+        if self.pool.staff() > self.settings.max_count as usize {
+            self.dismiss(place, ctx);
+        } else if let Some(job) = self.waiting.pop_front() {
+            self.give(place, job, ctx);
+        } else {
+            let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
+            self.pool.rest(place, since);
+        }
+    }
+
+    /// Tells the workers in this process what the troupe has to know at once, and asks to be woken when it may be time to
+    /// dismiss one.
+    fn keep_watch(&mut self, ctx: &mut Context<'_>) {
+        let too_many = self.pool.staff() > self.settings.max_count as usize;
+        // A troupe that works in another one has its share of work until all of it is done.
+        let is_worker = progress::set(ctx, self.is_working());
+        let awaited = too_many || is_worker || !self.waiting.is_empty();
+        if awaited != self.tray.is_awaited() {
+            self.tray.set_awaited(awaited);
+            if awaited {
+                // They did not know, and may have been done already.
+                self.empty_tray(ctx);
+                progress::set(ctx, self.is_working());
+            }
+        }
+        let timed = self.pool.staff() > self.settings.staying();
+        self.tray.set_timed(timed);
+        if timed {
+            self.set_alarm(ctx);
+        }
+    }
+
+    fn is_working(&self) -> bool {
+        self.pool.busy() > 0 || !self.waiting.is_empty()
+    }
+
+    /// One of the troupe's own messages came back.
+    fn poison(&mut self, poison: &PoisonMessage, ctx: &mut Context<'_>) {
+        let Some(work) = poison.message.downcast_ref::<Work>() else { return };
+        let (worker, ticket) = (ctx.sender(), work.ticket);
+        let details = poison.details.clone();
+        let has_started = self.pool.has_started(ticket.place);
+        match self.pool.job(worker, ticket) {
+            Some(_) if has_started => {
+                if let Some(job) = self.pool.end(ticket) {
+                    self.send_back(job, details, ctx);
+                    self.go_on(ticket.place, Duration::ZERO, ctx);
+                }
+            }
+            // It failed on its first work, or never started; then somebody else can do this, and the notice of it says so.
+            Some(job) => {
+                job.failure = Some(details.into());
+                ctx.send(&worker, Probe(ticket));
+            }
+            // Its handler returned, so it is in the tray; but it had asked for more than one attempt may.
+            None if work.in_tray.get() => {
+                if let Ok(message) = work.message.duplicate() {
+                    ctx.send(&work.asker, PoisonMessage { message, details });
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The one who sent the message gets it back, as if from a worker.
+    fn send_back(&mut self, job: Job, details: impl Into<String>, ctx: &mut Context<'_>) {
+        self.tally.failed += 1;
+        ctx.send(&job.asker, PoisonMessage { message: job.message, details: details.into() });
+    }
+
+    /// A worker is gone. Its work goes to another one, before all that came later.
+    fn exited(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
+        let job = self.pool.remove(notice.child_address);
+        if self.exiting {
+            return;
+        }
+        if let Some(mut job) = job {
+            job.deaths += 1;
+            job.failure = None;
+            if job.deaths > self.settings.redelivery_limit {
+                let details = obituary(job.deaths, &notice.cause);
+                self.send_back(job, details, ctx);
+            } else {
+                self.tally.redelivered += 1;
+                let at = self.waiting.partition_point(|waiting| waiting.number < job.number);
+                self.waiting.insert(at, job);
+            }
+        }
+        self.serve_waiting(ctx);
+    }
+
+    // -- dismissal ---------------------------------------------------------------------------------------------
+
+    fn dismiss(&mut self, place: u32, ctx: &mut Context<'_>) {
+        let worker = self.pool.leave(place);
+        ctx.send(&worker, ActorExitRequest::new());
+    }
+
+    /// Asks to be woken when the next worker can be dismissed, or else when one can that is done now.
+    fn set_alarm(&mut self, ctx: &mut Context<'_>) {
+        if !self.alarm {
+            let now = ctx.uptime();
+            let since = self.pool.longest_idle().unwrap_or(now);
+            let due = since.saturating_add(self.settings.dismissal_delay);
+            ctx.wakeup_after(due.saturating_sub(now));
+            self.alarm = true;
+        }
+    }
+
+    fn wake(&mut self, ctx: &mut Context<'_>) {
+        self.alarm = false;
+        let now = ctx.uptime();
+        while self.pool.staff() > self.settings.staying()
+            && let Some(since) = self.pool.longest_idle()
+            && since.saturating_add(self.settings.dismissal_delay) <= now
+            && let Some(place) = self.pool.take_longest_idle()
+        {
+            self.dismiss(place, ctx);
+        }
+    }
+
+    // -- settings ----------------------------------------------------------------------------------------------
+
+    fn command(&mut self, command: &str, ctx: &mut Context<'_>) {
+        let answer = match Command::read(command) {
+            Ok(Command::Status) => Ok(self.to_string()),
+            Ok(Command::Set(count, value)) => {
+                let answer = self.settings.set(count, value).map(|()| confirmation(count, value));
+                self.settings_changed(ctx);
+                answer
+            }
+            Err(problem) => Err(problem),
+        };
+        ctx.send(&ctx.sender(), answer.unwrap_or_else(|problem| problem));
+    }
+
+    fn update(&mut self, update: &UpdateTroupeSettings, ctx: &mut Context<'_>) {
+        if let Err(problem) = self.settings.update(update) {
+            return ctx.send(&ctx.sender(), problem);
+        }
+        self.settings_changed(ctx);
+        let TroupeSettings { max_count, idle_count, .. } = self.settings;
+        ctx.send(
+            &ctx.sender(),
+            UpdateTroupeSettings { max_count: Some(max_count), idle_count: Some(idle_count) },
+        );
+    }
+
+    fn settings_changed(&mut self, ctx: &mut Context<'_>) {
+        while self.pool.staff() > self.settings.max_count as usize
+            && let Some(place) = self.pool.take_longest_idle()
+        {
+            self.dismiss(place, ctx);
+        }
+        // Those that were not to be dismissed may be now, and have been idle since nobody knows when.
+        self.pool.restamp(ctx.uptime());
+        self.serve_waiting(ctx);
+    }
+
+    // -- the end -----------------------------------------------------------------------------------------------
+
+    /// What has not begun goes back. What has, ends with its worker.
+    fn exit(&mut self, request: &ActorExitRequest, ctx: &mut Context<'_>) {
+        self.exiting = true;
+        if !request.is_recursive() {
+            // Workers are of no use to anybody else.
+            for worker in self.pool.addresses() {
+                ctx.send(&worker, ActorExitRequest::new());
+            }
+        }
+        for job in mem::take(&mut self.waiting) {
+            self.send_back(job, "the troupe exited before a worker had begun", ctx);
+        }
+    }
+
+    fn system(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) {
+        if let Some(poison) = message.downcast_ref::<PoisonMessage>() {
+            self.poison(poison, ctx);
+        } else if let Some(notice) = message.downcast_ref::<ChildActorExited>() {
+            self.exited(notice, ctx);
+        } else if message.is::<WakeupMessage>() {
+            self.wake(ctx);
+        } else if let Some(request) = message.downcast_ref::<ActorExitRequest>() {
+            self.exit(request, ctx);
+        }
+    }
+}
+
+/// Why a message comes back that nobody could finish.
+fn obituary(deaths: u32, cause: &ExitCause) -> String {
+    format!(
+        "{deaths} workers ended while they had it (TroupeSettings::redelivery_limit); the last one {cause}"
+    )
+}
+
+impl<W> fmt::Debug for Troupe<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Troupe({} workers, {} messages wait)", self.pool.count(), self.waiting.len())
+    }
+}
+
+impl<W: Actor> Actor for Troupe<W> {
+    type Start = TroupeStart;
+
+    fn type_name() -> TypeName {
+        TypeName::Owned(format!("thespian-troupe.Troupe<{}>", W::type_name()))
+    }
+
+    fn start(start: TroupeStart) -> Result<Troupe<W>, Failure> {
+        let TroupeStart { settings, argument } = start;
+        settings.check()?;
+        if !argument.is::<W::Start>() {
+            return Err(Failure::new(format_args!(
+                "the constructor of {} takes a start argument of type {}, and was given {}",
+                W::type_name(),
+                W::Start::type_name(),
+                argument.type_name()
+            )));
+        }
+        // Every worker gets a copy.
+        argument.duplicate()?;
+        Ok(Troupe {
+            settings,
+            argument,
+            pool: Pool::default(),
+            waiting: VecDeque::new(),
+            next_number: 0,
+            tray: Tray::default(),
+            alarm: false,
+            exiting: false,
+            tally: Tally::default(),
+            worker: PhantomData,
+        })
+    }
+
+    fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+        // All that can fail comes before anything is changed: what a failed attempt has sent is not sent.
+        if message.is_system() {
+            self.empty_tray(ctx);
+            self.system(message, ctx);
+        } else if let Some(Done(ticket)) = message.downcast_ref() {
+            self.empty_tray(ctx);
+            if self.pool.job(ctx.sender(), *ticket).is_some() {
+                self.done(*ticket, Duration::ZERO, ctx);
+            }
+        } else if let Some(update) = message.downcast_ref::<UpdateTroupeSettings>() {
+            self.empty_tray(ctx);
+            self.update(update, ctx);
+        } else if let Some(command) =
+            message.downcast_ref::<String>().and_then(|text| text.strip_prefix(COMMAND_PREFIX))
+        {
+            self.empty_tray(ctx);
+            self.command(command, ctx);
+        } else {
+            let message = message.duplicate()?;
+            self.empty_tray(ctx);
+            self.take(message, ctx);
+        }
+        if !self.exiting {
+            self.keep_watch(ctx);
+        }
+        Ok(Flow::Done)
+    }
+
+    fn capability_check(capabilities: &Capabilities, requirements: &Value) -> Result<(), String> {
+        W::capability_check(capabilities, requirements)
+    }
+
+    /// What a troupe refuses it would refuse again.
+    fn failure_policy() -> FailurePolicy {
+        FailurePolicy::NO_RETRY
+    }
+}
+
+/// The line that answers `troupe:status?`.
+impl<W: Actor> fmt::Display for Troupe<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pool, settings, tally) = (&self.pool, &self.settings, &self.tally);
+        write!(
+            f,
+            "troupe of {}: {} workers ({} busy, {} idle, {} leaving), max_count {}, idle_count {}; {} messages wait; {} done, \
+             {} failed, {} redelivered",
+            W::type_name(),
+            pool.count(),
+            pool.busy(),
+            pool.idle(),
+            pool.leaving(),
+            settings.max_count,
+            settings.idle_count,
+            self.waiting.len(),
+            tally.done,
+            tally.failed,
+            tally.redelivered
+        )
+    }
+}

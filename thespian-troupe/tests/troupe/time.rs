@@ -1,0 +1,168 @@
+//! How long it takes, in virtual time, and random deaths in a storm.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use thespian_sim::{Faults, Random, Sim};
+use thespian_troupe::TroupeSettings;
+
+use crate::ground::{Echo, Ground, Hold, Slow, settings, storm};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A network and starts that take no time, so that only the work does.
+fn instant() -> Faults {
+    Faults { latency: Duration::ZERO, start: Duration::ZERO, ..Faults::default() }
+}
+
+#[test]
+fn fifty_two_jobs_of_a_second_take_as_many_seconds_as_there_are_rounds() {
+    for max_count in [1, 2, 5, 8, 10, 26, 51, 52, 100] {
+        let ground = Ground::on(Sim::new(1).with_faults(instant()));
+        let bees = ground.bees(TroupeSettings { idle_count: 0, ..settings(max_count, 0) });
+        let sim = ground.sim.as_ref().unwrap();
+        let begin = sim.now();
+        for _ in 0..52 {
+            bees.tell(Slow(SECOND));
+        }
+        for _ in 0..52 {
+            bees.take::<Slow>();
+        }
+        assert_eq!(sim.now() - begin, SECOND * 52_u32.div_ceil(max_count), "max_count {max_count}");
+        drop(bees);
+        ground.finish();
+    }
+}
+
+#[test]
+fn a_worker_is_dismissed_when_the_delay_is_over_and_not_before() {
+    let ground = Ground::on(Sim::new(1).with_faults(instant()));
+    let bees = ground.bees(TroupeSettings { max_count: 3, idle_count: 1, ..TroupeSettings::default() });
+    for seconds in [1, 2, 4] {
+        bees.tell(Slow(SECOND * seconds));
+    }
+    // Idle from the times 1, 2 and 4 on, and two seconds by default to stay: one goes at 3, one at 4, and one stays.
+    for (at, status) in [
+        (0, "3 workers (3 busy, 0 idle, 0 leaving)"),
+        (1, "3 workers (2 busy, 1 idle, 0 leaving)"),
+        (2, "3 workers (1 busy, 2 idle, 0 leaving)"),
+        (3, "2 workers (1 busy, 1 idle, 0 leaving)"),
+        (4, "1 workers (0 busy, 1 idle, 0 leaving)"),
+        (9, "1 workers (0 busy, 1 idle, 0 leaving)"),
+    ] {
+        let now = ground.sim.as_ref().unwrap().now();
+        ground.pass((SECOND * at + Duration::from_millis(10)).saturating_sub(now));
+        assert!(bees.status().contains(status), "at {at}: {}", bees.status());
+        let now = ground.sim.as_ref().unwrap().now();
+        ground.pass((SECOND * (at + 1) - Duration::from_millis(10)).saturating_sub(now));
+        assert!(bees.status().contains(status), "before {}: {}", at + 1, bees.status());
+    }
+    drop(bees);
+    ground.finish();
+}
+
+#[test]
+fn work_that_comes_meanwhile_keeps_a_worker() {
+    let ground = Ground::on(Sim::new(1).with_faults(instant()));
+    let bees = ground.bees(TroupeSettings { max_count: 3, idle_count: 0, ..TroupeSettings::default() });
+    let worker = bees.hold();
+    bees.tell_to(&worker, crate::ground::Release);
+    bees.take::<crate::ground::Ended>();
+    for number in 0..10 {
+        ground.pass(Duration::from_millis(1900));
+        bees.tell(Echo(number));
+        assert_eq!(bees.next().sender, worker);
+    }
+    ground.pass(Duration::from_millis(2100));
+    assert!(bees.status().contains("0 workers"), "{}", bees.status());
+    drop(bees);
+    ground.finish();
+}
+
+#[test]
+fn little_work_does_not_keep_many_workers() {
+    let ground = Ground::on(Sim::new(1).with_faults(instant()));
+    let bees = ground.bees(TroupeSettings { max_count: 3, idle_count: 0, ..TroupeSettings::default() });
+    for _ in 0..3 {
+        bees.tell(Slow(SECOND));
+    }
+    for _ in 0..3 {
+        bees.take::<Slow>();
+    }
+    let workers: BTreeSet<_> = (0..10)
+        .map(|number| {
+            ground.pass(SECOND / 2);
+            bees.tell(Echo(number));
+            bees.next().sender
+        })
+        .collect();
+    assert_eq!(workers.len(), 1);
+    assert!(bees.status().contains("1 workers"), "{}", bees.status());
+    drop(bees);
+    ground.finish();
+}
+
+#[test]
+fn every_message_is_answered_though_workers_die_and_do_not_start() {
+    for seed in 0..30 {
+        // An answer that is lost on its way is gone with the worker that would have sent it again.
+        let faults = Faults { loss: 0.0, start_failure: 0.2, ..storm() };
+        let ground = Ground::on(Sim::new(seed));
+        let bees = ground.bees(TroupeSettings { redelivery_limit: 50, ..settings(4, 1) });
+        let sim = ground.sim.as_ref().unwrap();
+        sim.set_faults(faults);
+        let mut random = Random::new(seed);
+        for number in 0..60 {
+            bees.tell(Slow(Duration::from_nanos(1_000_000 * random.below(30) + number)));
+            if random.chance(0.3) {
+                sim.run_for(Duration::from_millis(random.below(40))).unwrap();
+                let workers: Vec<_> =
+                    sim.actors().into_iter().filter(|actor| *actor != bees.troupe).collect();
+                if let Some(worker) = workers.get(random.below(5) as usize) {
+                    sim.kill(worker);
+                }
+            }
+        }
+        let mut answers: BTreeMap<u64, u32> = BTreeMap::new();
+        for _ in 0..60 {
+            let Slow(time) = bees.take();
+            *answers.entry(time.as_nanos() as u64 % 1_000_000).or_default() += 1;
+        }
+        // A worker that is killed between its answer and its word to the troupe has answered, and so does the next.
+        assert_eq!(answers.len(), 60, "seed {seed}: {answers:?}\n{}", sim.trace().join("\n"));
+        drop(bees);
+        ground.finish();
+    }
+}
+
+#[test]
+fn a_killed_troupe_takes_its_workers_along() {
+    let ground = Ground::on(Sim::new(1));
+    let bees = ground.bees(settings(3, 1));
+    bees.hold();
+    bees.tell(Hold);
+    ground.sim.as_ref().unwrap().kill(&bees.troupe);
+    ground.pass(SECOND);
+    assert_eq!(ground.sim.as_ref().unwrap().actors(), []);
+    drop(bees);
+    ground.finish();
+}
+
+#[test]
+fn a_message_that_grows_too_large_on_its_way_blocks_no_worker() {
+    // As large as the base carries: wrapped for the worker it is larger, and so it is in poison.
+    let sim = Sim::new(1);
+    let limits = thespian_core::Limits { message_size: 1000, ..thespian_core::Limits::default() };
+    let builder = thespian_core::ActorSystem::builder().base(sim.clone()).limits(limits);
+    let ground = Ground { system: builder.unregistered().start().unwrap(), sim: Some(sim) };
+    let bees = ground.bees(settings(1, 1));
+    for _ in 0..2 {
+        bees.tell("x".repeat(990));
+        assert_eq!(bees.ask::<Echo>(Echo(1)), Echo(1));
+    }
+    bees.await_status(
+        "1 workers (0 busy, 1 idle, 0 leaving), max_count 1, idle_count 1; 0 messages wait; 2 done, 2 failed",
+    );
+    drop(bees);
+    ground.finish();
+}
