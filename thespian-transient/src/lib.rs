@@ -49,7 +49,7 @@
 //! - What counts is the first time that a message is given to the actor, whether the handler then succeeds or not; its second
 //!   attempt is no other use. Messages of the runtime (exit requests and notices, poison, the actor's own wakeups) do not
 //!   count, so an actor that has only those, or none, never exits by itself.
-//! - When its time has come, the actor gets an [`ActorExitRequest`](thespian_core::ActorExitRequest) from itself, as it
+//! - When its time has come, the actor gets an [`ActorExitRequest`] from itself, as it
 //!   would from anybody: it can clean up, its children exit too, and its parent is told. What waits then, or comes later,
 //!   becomes a dead letter.
 //! - The wakeups that measure the time never reach the actor. There is one at a time, however many messages come.
