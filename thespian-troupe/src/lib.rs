@@ -105,6 +105,6 @@ pub use troupe::{Troupe, TroupeStart};
 #[doc(hidden)]
 pub mod __private {
     pub use thespian_core::{
-        Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, TypeName, Value,
+        Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, Helpers, TypeName, Value,
     };
 }

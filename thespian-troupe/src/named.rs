@@ -43,6 +43,9 @@ macro_rules! troupe {
         impl $crate::__private::Actor for $name {
             type Start = <$worker as $crate::__private::Actor>::Start;
 
+            const HELPERS: $crate::__private::Helpers =
+                <$crate::Troupe<$worker> as $crate::__private::Actor>::HELPERS;
+
             fn type_name() -> $crate::__private::TypeName {
                 $crate::__private::TypeName::Borrowed(concat!(module_path!(), "::", stringify!($name)))
             }

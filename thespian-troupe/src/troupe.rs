@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thespian_core::{
     Actor, ActorExitRequest, ActorSpec, AnyMessage, Capabilities, ChildActorExited, Context, Error,
-    ExitCause, Failure, FailurePolicy, Flow, Handled, IntoMessage, Message, PoisonMessage, TypeName, Value,
-    WakeupMessage,
+    ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message, PoisonMessage, TypeName,
+    Value, WakeupMessage,
 };
 
 use crate::pool::{Job, Pool};
@@ -20,7 +20,7 @@ use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSetti
 use crate::tray::Tray;
 use crate::worker::{Done, Probe, Ticket, Work, Worker};
 
-/// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate].
+/// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate](crate).
 ///
 /// ```
 /// use thespian_core::{ActorSystem, Context, Error, Handled, actor};
@@ -50,6 +50,25 @@ use crate::worker::{Done, Probe, Ticket, Work, Worker};
 ///     assert_eq!(greeting, "Salut, le monde");
 ///     system.shutdown()
 /// }
+/// ```
+///
+/// Actors with initialization messages cannot be workers (guide section 8.3), and the compiler says so:
+///
+/// ```compile_fail,E0080
+/// # use thespian_core::{Actor, AnyMessage, Context, Failure, Flow, Handled, Helpers, TypeName};
+/// # struct Initialized;
+/// impl Actor for Initialized {
+///     const HELPERS: Helpers = Helpers::INITIALIZING;
+/// #   type Start = ();
+/// #   fn type_name() -> TypeName { "initialized".into() }
+/// #   fn start(_: ()) -> Result<Initialized, Failure> { Ok(Initialized) }
+/// #   fn receive(&mut self, _: &AnyMessage, _: &mut Context<'_>) -> Handled { Ok(Flow::Done) }
+///     // ...
+/// }
+///
+/// # fn main() {
+/// let spec = thespian_troupe::Troupe::<Initialized>::of(Default::default());
+/// # }
 /// ```
 pub struct Troupe<W> {
     settings: TroupeSettings,
@@ -134,6 +153,7 @@ impl<W: Actor> Troupe<W> {
     ///
     /// As [`TroupeSettings::check`].
     pub fn with(settings: TroupeSettings, argument: W::Start) -> Result<ActorSpec, Error> {
+        const { helpers::<W>() };
         let requirements = settings.requirements.clone();
         let start = TroupeStart::new(settings, argument)?;
         Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
@@ -427,11 +447,14 @@ impl<W> fmt::Debug for Troupe<W> {
 impl<W: Actor> Actor for Troupe<W> {
     type Start = TroupeStart;
 
+    const HELPERS: Helpers = helpers::<W>();
+
     fn type_name() -> TypeName {
         TypeName::Owned(format!("thespian-troupe.Troupe<{}>", W::type_name()))
     }
 
     fn start(start: TroupeStart) -> Result<Troupe<W>, Failure> {
+        const { helpers::<W>() };
         let TroupeStart { settings, argument } = start;
         settings.check()?;
         if !argument.is::<W::Start>() {
@@ -495,6 +518,16 @@ impl<W: Actor> Actor for Troupe<W> {
     fn failure_policy() -> FailurePolicy {
         FailurePolicy::NO_RETRY
     }
+}
+
+/// The marks of a troupe of such workers, unless they cannot be any: each message goes to another one, and so would those that
+/// initialize them.
+const fn helpers<W: Actor>() -> Helpers {
+    assert!(
+        !W::HELPERS.include(Helpers::INITIALIZING),
+        "actors with initialization messages cannot work in a troupe (guide section 8.3); use a start argument"
+    );
+    W::HELPERS.and(Helpers::TROUPE)
 }
 
 /// The line that answers `troupe:status?`.

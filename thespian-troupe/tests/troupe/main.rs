@@ -85,6 +85,7 @@ scenarios! {
         a_guard_ends_the_work_when_it_is_dropped,
         a_failed_attempt_leaves_the_mark_as_it_was,
         outside_a_troupe_the_mark_has_no_effect,
+        the_mark_of_one_is_not_that_of_another,
         a_worker_in_progress_is_not_dismissed,
         troupes_work_in_troupes,
         workers_use_troupes_of_their_own,

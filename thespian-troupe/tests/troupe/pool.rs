@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use thespian_core::{Actor, ActorAddress, ActorSpec, Capabilities, Context, Error, Handled, Value, actor};
+use thespian_core::{
+    Actor, ActorAddress, ActorSpec, Capabilities, Context, Error, Handled, Helpers, Value, actor,
+};
 use thespian_troupe::{Troupe, TroupeSettings, TroupeStart, UpdateTroupeSettings, troupe};
 
 use crate::ground::{Bee, Began, DELAY, Echo, Ended, Ground, Hold, Release, SOON, settings};
@@ -276,6 +278,7 @@ pub(crate) fn a_named_troupe_is_an_actor_type(ground: &Ground) {
     let spec = ActorSpec::with::<Greeters>("salut".into());
     let greeters = ground.asker(ground.system.create(spec).unwrap());
     assert!(greeters.ask::<String>(()).starts_with("salut from"));
+    assert_eq!((Hive::HELPERS, Troupe::<Bee>::HELPERS), (Helpers::TROUPE, Helpers::TROUPE));
     assert!(Hive::type_name().ends_with("::pool::Hive"), "{}", Hive::type_name());
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thespian_core::{ActorAddress, Context, Handled, Message, PoisonMessage, actor};
+use thespian_core::{ActorAddress, Context, Handled, Limits, Message, PoisonMessage, actor};
 use thespian_troupe::{Troupe, TroupeStart, WorkInProgress};
 
 use crate::ground::{
@@ -58,6 +58,33 @@ pub(crate) fn outside_a_troupe_the_mark_has_no_effect(ground: &Ground) {
     assert_eq!(bee.take::<Ended>(), Ended);
 }
 
+/// Has others do something, and waits for it in its handler.
+#[derive(Default)]
+struct Waiter;
+
+#[actor]
+impl Waiter {
+    fn work(&mut self, other: &ActorAddress, ctx: &mut Context<'_>) -> Handled {
+        for _ in 0..3 {
+            ctx.send(other, Hold);
+        }
+        ctx.flush();
+        ctx.reply(ctx.my_address())
+    }
+}
+
+pub(crate) fn the_mark_of_one_is_not_that_of_another(ground: &Ground) {
+    // So low that the flush has to wait, and on the simple base runs the other's handler meanwhile.
+    let limits = Limits { outgoing_high: 2, outgoing_low: 1, ..Limits::default() };
+    let ground = ground.again(|builder| builder.limits(limits));
+    let other = ground.system.create_actor::<Bee>().unwrap();
+    let waiters = ground.asker(ground.system.create(Troupe::<Waiter>::of(settings(1, 1)).unwrap()).unwrap());
+    let worker = waiters.ask::<ActorAddress>(other);
+    assert_eq!(waiters.ask::<ActorAddress>(other), worker);
+    drop(waiters);
+    ground.finish();
+}
+
 pub(crate) fn a_worker_in_progress_is_not_dismissed(ground: &Ground) {
     let bees = ground.bees(settings(2, 0));
     let worker = bees.hold();
@@ -87,8 +114,15 @@ pub(crate) fn troupes_work_in_troupes(ground: &Ground) {
     for number in 0..10 {
         assert_eq!(bees.take::<Echo>(), Echo(number));
     }
+    let worker = bees.hold();
+    bees.tell(Echo(1));
+    bees.await_status("2 workers (2 busy, 0 idle, 0 leaving), max_count 2, idle_count 1; 1 messages wait");
+    bees.nothing();
+    bees.tell_to(&worker, Release);
+    bees.take::<Ended>();
+    bees.take::<Echo>();
     bees.ask::<PoisonMessage>(Panic);
-    bees.await_status("0 messages wait; 12 done, 0 failed, 0 redelivered");
+    bees.await_status("0 messages wait; 14 done, 0 failed, 0 redelivered");
     // With the one that still holds something the other inner troupe stays too.
     ground.pass(3 * DELAY);
     bees.await_status("1 workers (1 busy");

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use thespian_core::{ActorStatus, StatusReq};
 use thespian_sim::{Faults, Random, Sim};
 use thespian_troupe::TroupeSettings;
 
-use crate::ground::{Echo, Ground, Hold, Slow, settings, storm};
+use crate::ground::{Echo, Ground, Hold, SOON, Slow, settings, storm};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -72,6 +73,8 @@ fn work_that_comes_meanwhile_keeps_a_worker() {
         ground.pass(Duration::from_millis(1900));
         bees.tell(Echo(number));
         assert_eq!(bees.next().sender, worker);
+        let status: ActorStatus = ground.system.request(&bees.troupe, StatusReq, SOON).unwrap();
+        assert!(status.pending_wakeups <= 1, "{status}");
     }
     ground.pass(Duration::from_millis(2100));
     assert!(bees.status().contains("0 workers"), "{}", bees.status());
