@@ -20,7 +20,7 @@ use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSetti
 use crate::tray::Tray;
 use crate::worker::{Done, Probe, Ticket, Work, Worker};
 
-/// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate](crate).
+/// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate].
 ///
 /// ```
 /// use thespian_core::{ActorSystem, Context, Error, Handled, actor};
