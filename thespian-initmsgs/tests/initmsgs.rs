@@ -25,6 +25,7 @@ on_every_base! { actors![Initialized<Foo>];
     a_sender_is_captured_where_it_is_asked_for,
     a_single_message_is_a_set_too,
     a_message_that_extends_one_of_the_set_is_of_the_set,
+    a_message_can_be_two_of_the_set_and_is_the_last_of_both,
     messages_that_cannot_be_cloned_are_taken_too,
     what_is_kept_is_delivered_in_order_from_its_senders,
     what_is_kept_comes_before_what_comes_later,
@@ -315,6 +316,28 @@ fn a_message_that_extends_one_of_the_set_is_of_the_set(stage: &Stage) {
     starter.tell(&pond, Croak(1)).expect("sent");
     assert_eq!(next::<String>(&starter), "frog");
     assert_eq!(next::<Msg1>(&starter), Msg1(8));
+}
+
+fn a_message_can_be_two_of_the_set_and_is_the_last_of_both(stage: &Stage) {
+    struct Pair(Msg1, BetterMsg1);
+    #[actor]
+    impl Pair {
+        #[start]
+        fn new(Init((plain, better)): Init<(Msg1, BetterMsg1)>) -> Pair {
+            Pair(plain, better)
+        }
+    }
+    impl InitActor for Pair {
+        fn init_done(&mut self, ctx: &mut Context<'_>) -> Handled {
+            ctx.reply((self.0.clone(), self.1.clone()))
+        }
+    }
+    let pair = stage.create_actor::<Initialized<Pair>>().expect("created");
+    let starter = caller(stage);
+    let better = BetterMsg1 { plain: Msg1(2), note: "better".into() };
+    starter.tell(&pair, Msg1(1)).expect("sent");
+    starter.tell(&pair, better.clone()).expect("sent");
+    assert_eq!(next::<(Msg1, BetterMsg1)>(&starter), (Msg1(2), better));
 }
 
 fn messages_that_cannot_be_cloned_are_taken_too(stage: &Stage) {

@@ -537,6 +537,22 @@ fn use_it_after_poison(stage: &Stage, actor: &ActorAddress) {
 }
 
 #[test]
+fn a_wakeup_of_a_replaced_instance_is_not_taken_for_an_own_one() {
+    let (sim, stage) = in_sim();
+    let idle = stage.create_actor::<TransientIdle<Fresh>>().expect("created");
+    for _ in 0..100 {
+        stage.tell(&idle, Fail).expect("sent");
+    }
+    sim.run_for(5 * SECOND).expect("settles");
+    stage.tell(&idle, Use).expect("sent");
+    sim.run_for(6 * SECOND).expect("settles");
+    let private = stage.private().expect("an endpoint");
+    let status = private.ask(&idle, StatusReq, SOON).expect("up").take::<ActorStatus>();
+    assert_eq!(status.expect("the status").pending_wakeups, 1);
+    stage.finish();
+}
+
+#[test]
 fn wakeups_of_replaced_instances_do_not_pile_up() {
     let (sim, stage) = in_sim();
     let idle = stage.create_actor::<TransientIdle<Fresh>>().expect("created");
