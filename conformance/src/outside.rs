@@ -402,7 +402,7 @@ pub(crate) fn calls_from_what_is_dropped_are_refused(ground: &Ground<'_>) {
     assert!(before >= 2, "{before}");
     stage.tell(&caller, ActorExitRequest::new()).expect("sent");
     // On a base with processes the question may overtake the request, which makes one more instance.
-    while !stage.ask(&caller, (), SOON).expect("up").is_dead() {}
+    stage.eventually("it is dead", || stage.ask(&caller, (), SOON).expect("up").is_dead());
     // It may be dead to others while what it had sent is still under way.
     stage.eventually("the last instance is dropped", || refused() > before);
     LAST_CALLED.take();

@@ -1,5 +1,7 @@
 //! Initialization messages: what holds on every base, and what time has to do with it, in the simulator.
 
+// The same bases and the same stage as for the other helper that wraps an actor.
+#[path = "../../thespian-transient/tests/kit/mod.rs"]
 mod kit;
 
 use std::cell::Cell;

@@ -1,6 +1,6 @@
 //! Running user code so that its panic is an error with a text, a place and, where wanted, a backtrace.
 //!
-//! One of the two files of this crate that name `std`: catching a panic needs it.
+//! The one file of this crate's source that names `std`: catching a panic needs it.
 
 extern crate std;
 

@@ -26,9 +26,10 @@
 //! - Every effect that can fail comes back as an input: a launch, a transmission, a delivery.
 //! - `now` does not go back. The same inputs at the same times give the same outputs: no hash maps are iterated, ids
 //!   are counted, randomness is handed in.
-//! - Every queue and every retry has a bound with a name in [`Limits`](crate::Limits).
+//! - Every retry and every queue has a bound with a name in [`Limits`](crate::Limits); a mailbox has it at its senders.
 //! - One delivery per actor is outstanding at any time.
-//! - User code is never called here. The driver runs it, and reports.
+//! - Actors are never called here: the driver runs them, and reports. The code of a message's or an actor's type that is,
+//!   is that for its name, its encoding and its drop.
 
 mod admin;
 mod endpoint;
