@@ -262,7 +262,7 @@ pub(crate) fn a_system_has_a_limited_number_of_actors(ground: &Ground<'_>) {
         assert!(why.contains("Limits::actors"), "{why}");
     }
     let refused = stage.create_actor::<Puppet>();
-    assert_eq!(refused, Err(Error::LimitReached { limit: "Limits::actors", value: 5 }));
+    assert_eq!(refused, Err(Error::LimitReached { limit: "Limits::actors".into(), value: 5 }));
     // There is room again when one has gone.
     let child = stage.children(&parent)[0];
     stage.tell(&child, ActorExitRequest::new()).expect("sent");

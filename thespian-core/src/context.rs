@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Actor, ActorAddress, ActorSpec, AnyMessage, Capabilities, Envelope, Error, Feature, Flow, Handled,
     IntoMessage, Time, Value,
@@ -368,7 +370,7 @@ pub(crate) enum Action {
 }
 
 /// A child to create.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Create {
     /// The address it gets.
     pub address: ActorAddress,
@@ -385,7 +387,7 @@ pub(crate) struct Wakeup {
 }
 
 /// Something an actor wants of its system.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
     /// To handle dead letters, or to stop doing that.
     HandleDeadLetters(bool),

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ActorAddress, EncodeError, TypeName};
 
 /// Why a call on an actor system failed: the guide's `ActorSystemException`.
@@ -12,7 +14,7 @@ use crate::{ActorAddress, EncodeError, TypeName};
 /// What an actor asks for inside a handler does not fail this way: it answers with messages
 /// ([`PoisonMessage`](crate::PoisonMessage), [`ChildActorExited`](crate::ChildActorExited)), because it happens after
 /// the handler has returned.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Error {
     /// The address cannot be used here: the guide's `InvalidActorAddress`.
@@ -51,7 +53,7 @@ pub enum Error {
     /// A bound of the system is reached.
     LimitReached {
         /// The bound, such as `Limits::actors`.
-        limit: &'static str,
+        limit: TypeName,
         /// Its value.
         value: u64,
     },
@@ -135,12 +137,30 @@ pub enum Error {
     /// An outside call was made from inside an actor, which it would block for ever.
     CalledFromActor {
         /// The call.
-        call: &'static str,
+        call: TypeName,
+    },
+    /// Something is at the place of the system's admin that cannot be joined (decision D32).
+    AttachFailure {
+        /// The base.
+        base: String,
+        /// Where, in the words of the transport: for TCP an address and a port.
+        place: String,
+        /// What is there.
+        problem: AttachProblem,
+    },
+    /// The place of the system's admin was taken when it was to be opened.
+    PlaceTaken {
+        /// The base.
+        base: String,
+        /// Where, in the words of the transport.
+        place: String,
+        /// Who has it, as far as can be found out.
+        holder: String,
     },
 }
 
 /// What is wrong with how an actor was specified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SpecificationProblem {
     /// No registered type has that name.
@@ -166,8 +186,85 @@ pub enum SpecificationProblem {
     },
 }
 
+/// Why what is at the place of a system's admin cannot be joined (decision D32).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum AttachProblem {
+    /// A program that does not speak our protocol.
+    Foreign {
+        /// Who it is, as far as can be found out.
+        holder: String,
+    },
+    /// Something that takes connections and says nothing.
+    Silent {
+        /// How long it was waited for.
+        waited: Duration,
+        /// Who it is, as far as can be found out.
+        holder: String,
+    },
+    /// A system on another base.
+    OtherBase {
+        /// That base's name.
+        base: String,
+    },
+    /// A system whose protocol versions and ours do not overlap.
+    OtherVersion {
+        /// The oldest and the newest version that it speaks.
+        theirs: (u16, u16),
+        /// The same of ours.
+        ours: (u16, u16),
+    },
+    /// A system with another secret: another user's, usually.
+    WrongSecret {
+        /// Who it is, as far as can be found out.
+        holder: String,
+    },
+    /// A system that is shutting down.
+    ShuttingDown,
+    /// A system that refuses another client.
+    Full {
+        /// Which of its bounds is reached.
+        limit: String,
+    },
+}
+
+impl fmt::Display for AttachProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AttachProblem::Foreign { holder } => {
+                write!(
+                    f,
+                    "{holder} has it, which is no actor system: choose another place, or end that program"
+                )
+            }
+            AttachProblem::Silent { waited, holder } => write!(
+                f,
+                "{holder} takes connections there and said nothing within {waited:?}: it hangs, or is no actor system"
+            ),
+            AttachProblem::OtherBase { base } => {
+                write!(f, "a {base} runs there: join it with that base, or choose another place")
+            }
+            AttachProblem::OtherVersion { theirs, ours } => write!(
+                f,
+                "a system runs there that speaks protocol versions {} to {}, and this program speaks {} to {}: bring both \
+                 to the same release",
+                theirs.0, theirs.1, ours.0, ours.1
+            ),
+            AttachProblem::WrongSecret { holder } => write!(
+                f,
+                "the system there, {holder}, has another secret: it is another user's, or one of the two was given a \
+                 secret of its own"
+            ),
+            AttachProblem::ShuttingDown => {
+                f.write_str("the system there is shutting down: try again in a moment")
+            }
+            AttachProblem::Full { limit } => write!(f, "the system there takes no more clients ({limit})"),
+        }
+    }
+}
+
 /// A feature that not every base has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Feature {
     /// Systems that work together (guide section 4.11).
@@ -198,6 +295,8 @@ impl Error {
                 | Error::ShutdownFailure { .. }
                 | Error::RequestTimeout { .. }
                 | Error::SystemDown { .. }
+                | Error::AttachFailure { .. }
+                | Error::PlaceTaken { .. }
         )
     }
 
@@ -257,6 +356,12 @@ impl fmt::Display for Error {
                 "the actors did not settle within {steps} deliveries (Limits::steps_per_call); {actor} was next; \
                  nothing is lost, and the next call goes on from here"
             ),
+            Error::AttachFailure { base, place, problem } => {
+                write!(f, "{base} cannot join what is at {place}: {problem}")
+            }
+            Error::PlaceTaken { base, place, holder } => {
+                write!(f, "{base} cannot have {place}: {holder} has it")
+            }
             Error::CalledFromActor { call } => write!(
                 f,
                 "ActorSystem::{call} was called from inside an actor, which would wait for itself; use the Context"

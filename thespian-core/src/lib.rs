@@ -59,6 +59,7 @@ mod registry;
 mod spec;
 mod system;
 mod time;
+pub mod transport;
 
 pub use actor::{
     Actor, ActorType, ErasedActor, Failure, FailurePolicy, Flow, Handled, IntoHandled, StartError,
@@ -67,7 +68,7 @@ pub use actor::{
 pub use base::{Base, DefaultBase, GENERATION, RunningSystem, Settings};
 pub use context::{Actions, Context, Environment};
 pub use dispatch::{Dispatch, dispatch, try_handler};
-pub use error::{Error, Feature, SpecificationProblem};
+pub use error::{AttachProblem, Error, Feature, SpecificationProblem};
 pub use helpers::{Helpers, Wrapper};
 pub use limits::Limits;
 pub use registry::{ActorTypes, LinkedActorType};

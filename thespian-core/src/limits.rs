@@ -3,6 +3,8 @@
 use alloc::format;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 
 /// The bounds a system works within. Each can be set when the system starts.
@@ -12,7 +14,7 @@ use crate::Error;
 /// let limits = Limits { outgoing_high: 100, outgoing_low: 80, ..Limits::default() };
 /// assert!(limits.check().is_ok());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Messages of one actor that nobody has handled yet, at which it is paused: it gets no next message, and a
     /// `flush` in a long handler blocks (decision D20; guide section 4.1). Messages.

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::{Actor, ActorType, AnyMessage, IntoMessage, TypeName, Value};
 
 /// Specifies an actor to create (guide section 5.3).
@@ -94,12 +96,38 @@ impl ActorSpec {
         self
     }
 
+    /// Takes out what the constructor is to be given.
+    pub fn take_start(&mut self) -> Option<AnyMessage> {
+        self.start.take()
+    }
+
+    /// Whether the actor is to have a global name, and which.
+    pub fn wanted_name(&self) -> Option<&str> {
+        self.global_name.as_deref()
+    }
+
     /// The type's name.
     pub fn type_name(&self) -> TypeName {
         match &self.which {
             Which::Type(kind) => kind.name(),
             Which::Named(name) => TypeName::Owned(name.clone()),
         }
+    }
+}
+
+/// Between the processes of a system a type is its name.
+impl Serialize for ActorSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ActorSpec { requirements, global_name, start, source_hash, .. } = self;
+        (self.type_name(), requirements, global_name, start, source_hash).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ActorSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ActorSpec, D::Error> {
+        type Parts = (String, Value, Option<Box<str>>, Option<AnyMessage>, Option<String>);
+        let (name, requirements, global_name, start, source_hash) = Parts::deserialize(deserializer)?;
+        Ok(ActorSpec { which: Which::Named(name), requirements, global_name, start, source_hash })
     }
 }
 

@@ -308,7 +308,7 @@ impl Builder {
     pub fn start(self) -> Result<ActorSystem, Error> {
         // Another thread may hold the lock below and wait for the actor that calls here.
         if panics::in_actor() {
-            return Err(Error::CalledFromActor { call: "start" });
+            return Err(Error::CalledFromActor { call: "start".into() });
         }
         if !self.registered {
             return self.start_new();

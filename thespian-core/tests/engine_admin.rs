@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kit::{
     Worker, actor, admin, capabilities, compare, data, drain, incarnation, letter, limits, ms, name, named,
 };
-use thespian_core::engine::link::{Frame, Lane};
+use thespian_core::engine::link::{Carrier, Frame, Lane};
 use thespian_core::engine::{
     Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Outputs, Request, ToAdmin, Undelivered,
 };
@@ -40,7 +40,7 @@ impl Bench {
             read_only: BTreeSet::from(["Processes".into()]),
             types: actors![Worker],
             limits,
-            linked,
+            carrier: linked.then_some(Carrier::Lossy),
             accounting,
         };
         Bench { admin: Admin::new(config), now: Time::ZERO, out: Outputs::new(), lines: Vec::new() }

@@ -6,8 +6,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use kit::{Stubborn, actor, compare, data, drain, letter, limits, ms, name, post};
-use thespian_core::engine::link::Frame;
 use thespian_core::engine::link::Lane::{Urgent, User};
+use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::engine::{Endpoint, EndpointInput, Outputs, Undelivered};
 use thespian_core::{
     ActorExitRequest, ChildActorExited, DeadReason, Envelope, Error, ExitCause, IntoMessage, Limits,
@@ -33,7 +33,7 @@ impl Bench {
     }
 
     fn with(limits: Arc<Limits>, linked: bool, accounting: bool) -> Bench {
-        let endpoint = Endpoint::new(actor('e'), limits, linked, accounting);
+        let endpoint = Endpoint::new(actor('e'), limits, linked.then_some(Carrier::Lossy), accounting);
         Bench { endpoint, now: Time::ZERO, out: Outputs::new(), lines: Vec::new() }
     }
 
@@ -298,7 +298,7 @@ fn what_nobody_acknowledges_is_sent_again_and_given_up_in_the_end() {
 
 #[test]
 fn poison_for_a_full_endpoint_is_a_dead_letter() {
-    let mut endpoint = Endpoint::new(actor('e'), limits(|limits| limits.endpoint_queue = 2), false, false);
+    let mut endpoint = Endpoint::new(actor('e'), limits(|limits| limits.endpoint_queue = 2), None, false);
     let mut out = Outputs::new();
     for _ in 0..5 {
         let undelivered = Undelivered::new(letter('e', 'a', "m"), DeadReason::NeverStarted);

@@ -12,8 +12,8 @@ use kit::{
     Fresh, Hasty, Random, Stubborn, Surroundings, Worker, actor, asked, compare, data, data_on, drain,
     letter, limits, ms, name, post,
 };
-use thespian_core::engine::link::Frame;
 use thespian_core::engine::link::Lane::{Urgent, User};
+use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::engine::{Host, HostConfig, HostInput, Outputs, Reason, ToHost, Undelivered};
 use thespian_core::{
     Actions, Actor, ActorExitRequest, ActorType, Context, DeadReason, Envelope, ExitCause, Failure,
@@ -50,8 +50,14 @@ impl Bench {
     }
 
     fn build(kind: &'static ActorType, limits: Arc<Limits>, linked: bool, accounting: bool) -> Bench {
-        let config =
-            HostConfig { address: actor('h'), kind, policy: kind.policy(), limits, linked, accounting };
+        let config = HostConfig {
+            address: actor('h'),
+            kind,
+            policy: kind.policy(),
+            limits,
+            carrier: linked.then_some(Carrier::Lossy),
+            accounting,
+        };
         Bench {
             host: Host::new(config),
             now: Time::ZERO,
@@ -1040,7 +1046,7 @@ fn bare(linked: bool) -> Host {
         kind: ActorType::of::<Worker>(),
         policy: FailurePolicy::RETRY_ONCE,
         limits: limits(|_| {}),
-        linked,
+        carrier: linked.then_some(Carrier::Lossy),
         accounting: false,
     })
 }

@@ -14,7 +14,7 @@ use kit::{
 };
 use thespian_core::engine::Outputs;
 use thespian_core::engine::link::Lane::{self, Urgent, User};
-use thespian_core::engine::link::{Frame, Links, Progress, Refusal};
+use thespian_core::engine::link::{Carrier, Frame, Links, Progress, Refusal};
 use thespian_core::{ActorAddress, ActorExitRequest, DeadReason, Envelope, IntoMessage, Limits, Time};
 
 /// The links of one actor.
@@ -37,7 +37,7 @@ impl Side {
     }
 
     fn with(me: char, limits: Arc<Limits>) -> Side {
-        let links = Links::new(actor(me), limits);
+        let links = Links::new(actor(me), limits, Carrier::Lossy);
         Side {
             me,
             links,
@@ -761,7 +761,7 @@ fn a_hundred_thousand_random_frames_are_taken_at_most_once_each_and_in_order() {
 
 #[test]
 fn an_acknowledgement_of_what_the_runtime_sent_ends_the_back_off_too() {
-    let mut links = Links::new(actor('a'), limits(|_| {}));
+    let mut links = Links::new(actor('a'), limits(|_| {}), Carrier::Lossy);
     let mut out = Outputs::new();
     for _ in 0..2 {
         links.send(ms(0), letter('a', 'b', "m").by_runtime(), &mut out).expect("it travels");
@@ -784,7 +784,7 @@ fn a_peer_that_ignores_the_window_does_not_fill_the_mailbox() {
 
 #[test]
 fn a_message_in_the_wrong_lane_is_not_taken() {
-    let mut links = Links::new(actor('b'), limits(|_| {}));
+    let mut links = Links::new(actor('b'), limits(|_| {}), Carrier::Lossy);
     let (mut arrived, mut out) = (Vec::new(), Outputs::new());
     for frame in [data(Lane::Urgent, 0, 0, "m"), data(User, 0, 0, ActorExitRequest::new())] {
         links.handle(ms(0), actor('a'), frame, &mut arrived, &mut out);

@@ -461,6 +461,27 @@ impl Envelope {
     }
 }
 
+/// Between the processes of a system: the postal data, and the message as inside another one.
+impl Serialize for Envelope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let marks = (self.is_by_runtime(), self.is_uncounted());
+        (self.to(), self.from(), self.number(), marks, self.message()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Envelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Envelope, D::Error> {
+        type Parts = (ActorAddress, ActorAddress, u64, (bool, bool), AnyMessage);
+        let (to, from, number, (by_runtime, uncounted), message) = Parts::deserialize(deserializer)?;
+        let mut envelope = message.seal(&to, &from);
+        envelope.set_number(number);
+        if by_runtime {
+            envelope = envelope.by_runtime();
+        }
+        Ok(if uncounted { envelope.uncounted() } else { envelope })
+    }
+}
+
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -> {}: {}", self.from(), self.to(), self.message().type_name())

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::AnyMessage;
 
@@ -145,7 +145,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> 
 }
 
 /// Why a message could not be encoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodeError {
     /// The type of the message.
     pub type_name: TypeName,

@@ -336,7 +336,7 @@ struct System {
 
 impl System {
     fn enter(&self, call: &'static str) -> Result<Inside<'_>, Error> {
-        Inside::new(&self.state).ok_or(Error::CalledFromActor { call })
+        Inside::new(&self.state).ok_or(Error::CalledFromActor { call: call.into() })
     }
 
     fn down(&self) -> Error {

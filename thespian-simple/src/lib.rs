@@ -173,7 +173,7 @@ impl System {
     /// Locks the world for a call from outside.
     #[inline]
     fn enter(&self, call: &'static str) -> Result<Inside<'_>, Error> {
-        let Some(entered) = panics::enter() else { return Err(Error::CalledFromActor { call }) };
+        let Some(entered) = panics::enter() else { return Err(Error::CalledFromActor { call: call.into() }) };
         Ok(Inside { state: self.state.lock(), _entered: entered })
     }
 

@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use super::panics;
 use crate::context::Action;
-use crate::engine::link::Frame;
+use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
     Admin, AdminConfig, AdminInput, CallId, Credit, Disposition, Effect, Endpoint, EndpointInput, Host,
@@ -249,6 +249,11 @@ impl World {
         self.observer = Some(observer);
     }
 
+    /// How frames travel, if they do.
+    fn carrier(&self) -> Option<Carrier> {
+        self.network.as_ref().map(|_| Carrier::Lossy)
+    }
+
     /// Adds a system.
     pub fn add_system(&mut self, config: SystemConfig) {
         let limits = Arc::new(config.limits);
@@ -261,7 +266,7 @@ impl World {
             read_only: config.read_only,
             types: config.types,
             limits: limits.clone(),
-            linked: self.network.is_some(),
+            carrier: self.carrier(),
             accounting: self.observer.is_some(),
         });
         self.systems.push(System {
@@ -280,7 +285,7 @@ impl World {
 
     /// Opens an endpoint in a system.
     pub fn open(&mut self, system: SystemId) -> Result<ActorAddress, Error> {
-        let (linked, accounting) = (self.network.is_some(), self.observer.is_some());
+        let (carrier, accounting) = (self.carrier(), self.observer.is_some());
         let at = self.system_index(system);
         let system = &mut self.systems[at];
         if system.admin.is_down() {
@@ -289,12 +294,12 @@ impl World {
         let (slot, address) = system.allocate();
         let node = match system.endpoints.pop() {
             Some(mut node) => {
-                node.endpoint.reopen(address, linked, accounting);
+                node.endpoint.reopen(address, carrier, accounting);
                 node.armed = Time::FAR;
                 node
             }
             None => {
-                let endpoint = Endpoint::new(address, system.limits.clone(), linked, accounting);
+                let endpoint = Endpoint::new(address, system.limits.clone(), carrier, accounting);
                 Box::new(EndpointNode { endpoint, armed: Time::FAR })
             }
         };
@@ -937,13 +942,14 @@ impl World {
         if self.observer.is_some() {
             self.note(Note::Started(address, &kind.name()));
         }
+        let carrier = self.carrier();
         let system = &mut self.systems[at.0];
         let host = Host::new(HostConfig {
             address,
             kind,
             policy,
             limits: system.limits.clone(),
-            linked: self.network.is_some(),
+            carrier,
             accounting: self.observer.is_some(),
         });
         let node = ActorNode { host, actor: Some(actor), start, finishing: None, armed: Time::FAR };

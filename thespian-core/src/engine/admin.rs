@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::link::{Frame, Lane, Links, Progress};
+use super::link::{Carrier, Frame, Lane, Links, Progress};
 use super::planted::{Bug, is_on};
 use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Create, Request};
@@ -37,8 +37,8 @@ pub struct AdminConfig {
     pub types: ActorTypes,
     /// The bounds.
     pub limits: Arc<Limits>,
-    /// Whether the actors are in other processes, so that messages go through [`Links`].
-    pub linked: bool,
+    /// What carries frames to the actors, if those are in other processes; messages go through [`Links`] then.
+    pub carrier: Option<Carrier>,
     /// Whether to account for every message with [`Effect::Account`].
     pub accounting: bool,
 }
@@ -182,7 +182,9 @@ enum State {
 impl Admin {
     /// The admin of a system without actors.
     pub fn new(config: AdminConfig) -> Admin {
-        let links = config.linked.then(|| Box::new(Links::new(config.address, config.limits.clone())));
+        let links = config
+            .carrier
+            .map(|carrier| Box::new(Links::new(config.address, config.limits.clone(), carrier)));
         Admin {
             links,
             address: config.address,
@@ -389,7 +391,7 @@ impl Admin {
             return Err(Error::SystemDown { base: self.base.clone() });
         }
         if self.actor_count >= self.limits.actors {
-            return Err(Error::LimitReached { limit: "Limits::actors", value: self.limits.actors });
+            return Err(Error::LimitReached { limit: "Limits::actors".into(), value: self.limits.actors });
         }
         if spec.source_hash.is_some() {
             return Err(Error::NotSupported { feature: Feature::SourceLoading, base: self.base.clone() });

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::link::{Frame, Lane, Links, Progress, Refusal};
+use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
 use super::{Disposition, Effect, Outputs, ToAdmin, Undelivered};
 use crate::{
     ActorAddress, ActorStatus, AnyMessage, Counters, DeadReason, Envelope, Error, Limits, PoisonMessage,
@@ -41,14 +41,21 @@ pub enum EndpointInput {
         /// More about why, for people.
         details: String,
     },
+    /// There is another connection to that address: what was on its way by an earlier one may be lost.
+    PeerBack(ActorAddress),
 }
 
 impl Endpoint {
-    /// An endpoint; `linked` and `accounting` as in [`HostConfig`](super::HostConfig).
-    pub fn new(address: ActorAddress, limits: Arc<Limits>, linked: bool, accounting: bool) -> Endpoint {
+    /// An endpoint; `carrier` and `accounting` as in [`HostConfig`](super::HostConfig).
+    pub fn new(
+        address: ActorAddress,
+        limits: Arc<Limits>,
+        carrier: Option<Carrier>,
+        accounting: bool,
+    ) -> Endpoint {
         Endpoint {
             address,
-            links: linked.then(|| Box::new(Links::new(address, limits.clone()))),
+            links: carrier.map(|carrier| Box::new(Links::new(address, limits.clone(), carrier))),
             limits,
             inbox: VecDeque::new(),
             dead: VecDeque::new(),
@@ -59,9 +66,9 @@ impl Endpoint {
     }
 
     /// Makes an endpoint that is done into another one, as [`Endpoint::new`] would, for less.
-    pub fn reopen(&mut self, address: ActorAddress, linked: bool, accounting: bool) {
+    pub fn reopen(&mut self, address: ActorAddress, carrier: Option<Carrier>, accounting: bool) {
         self.address = address;
-        self.links = linked.then(|| Box::new(Links::new(address, self.limits.clone())));
+        self.links = carrier.map(|carrier| Box::new(Links::new(address, self.limits.clone(), carrier)));
         self.inbox.clear();
         self.dead.clear();
         self.counters = Counters::default();
@@ -75,6 +82,11 @@ impl Endpoint {
         match input {
             EndpointInput::Frame(from, frame) => self.frame(now, from, frame, out),
             EndpointInput::Undelivered(undelivered) => self.undelivered(*undelivered, out),
+            EndpointInput::PeerBack(peer) => {
+                if let Some(links) = &mut self.links {
+                    links.peer_back(peer, out);
+                }
+            }
             EndpointInput::PeerGone { peer, reason, details } => {
                 if let Some(links) = &mut self.links {
                     let progress = links.peer_gone(peer, reason, &details);
@@ -179,6 +191,16 @@ impl Endpoint {
                 message: ToAdmin::DeadLetter(Box::new(undelivered)),
             });
         }
+    }
+
+    /// Whether something that was sent to this peer is not acknowledged.
+    pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
+        self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
+    }
+
+    /// How many messages that the caller sent are not acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.links.as_ref().map_or(0, |links| links.unacknowledged())
     }
 
     /// What became of the caller's messages.

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::link::{Frame, Lane, Links, Progress, Refusal};
+use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
 use super::planted::{Bug, is_on};
 use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Action, Create, Wakeup};
@@ -29,8 +29,8 @@ pub struct HostConfig {
     pub policy: FailurePolicy,
     /// The bounds.
     pub limits: Arc<Limits>,
-    /// Whether the other engines are in other processes, so that messages go through [`Links`].
-    pub linked: bool,
+    /// What carries frames to the other engines, if those are in other processes; messages go through [`Links`] then.
+    pub carrier: Option<Carrier>,
     /// Whether to account for every message with [`Effect::Account`].
     pub accounting: bool,
 }
@@ -96,6 +96,8 @@ pub enum HostInput<'a> {
         /// More about why, for people.
         details: String,
     },
+    /// There is another connection to that address: what was on its way by an earlier one may be lost.
+    PeerBack(ActorAddress),
     /// The admin says something.
     FromAdmin(ToHost),
     /// Nothing else in this process can go on while the actor is paused.
@@ -137,7 +139,9 @@ struct Rare {
 impl Host {
     /// The engine of an actor that has just been constructed.
     pub fn new(config: HostConfig) -> Host {
-        let links = config.linked.then(|| Box::new(Links::new(config.address, config.limits.clone())));
+        let links = config
+            .carrier
+            .map(|carrier| Box::new(Links::new(config.address, config.limits.clone(), carrier)));
         Host {
             address: config.address,
             kind: config.kind,
@@ -156,7 +160,7 @@ impl Host {
             attempts: 0,
             busy: false,
             paused: false,
-            watched: config.linked || config.accounting,
+            watched: config.carrier.is_some() || config.accounting,
             accounting: config.accounting,
             recursive: true,
         }
@@ -171,6 +175,11 @@ impl Host {
             HostInput::Flushed(actions) => self.release(now, actions, out),
             HostInput::Undelivered(undelivered) => self.undelivered(now, *undelivered, out),
             HostInput::PeerGone { peer, reason, details } => self.peer_gone(now, peer, reason, &details, out),
+            HostInput::PeerBack(peer) => {
+                if let Some(links) = &mut self.links {
+                    links.peer_back(peer, out);
+                }
+            }
             HostInput::FromAdmin(ToHost::ChildExited { child, cause }) => {
                 self.child_exited(now, child, cause, out)
             }
@@ -924,6 +933,11 @@ impl Host {
             }
             None => counters,
         }
+    }
+
+    /// Whether something that was sent to this peer is not acknowledged.
+    pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
+        self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
     /// Whether a `flush` should block: too much is outstanding.

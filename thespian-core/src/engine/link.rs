@@ -67,6 +67,16 @@ pub enum Frame {
     },
 }
 
+/// What carries the frames between two processes, as far as delivery is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// It may lose, repeat and reorder any frame: what is not acknowledged is sent again by time.
+    Lossy,
+    /// It loses frames only together with the connection. The driver says so once there is another one, and then what is
+    /// not acknowledged is sent again.
+    Reliable,
+}
+
 /// Which of the two queues between a pair of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
@@ -100,6 +110,7 @@ pub enum Refusal {
 pub struct Links {
     me: ActorAddress,
     limits: Arc<Limits>,
+    carrier: Carrier,
     outgoing: BTreeMap<(ActorAddress, Lane), Outgoing>,
     incoming: BTreeMap<(ActorAddress, Lane), Incoming>,
     /// Whether the lane takes no more, and why.
@@ -171,10 +182,11 @@ const SWEEP: usize = 64;
 
 impl Links {
     /// No links yet.
-    pub fn new(me: ActorAddress, limits: Arc<Limits>) -> Links {
+    pub fn new(me: ActorAddress, limits: Arc<Limits>, carrier: Carrier) -> Links {
         Links {
             me,
             limits,
+            carrier,
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -365,6 +377,27 @@ impl Links {
         progress
     }
 
+    /// There is another connection to this peer, and whatever was on its way by an earlier one may be lost: sends again
+    /// what is not acknowledged.
+    pub fn peer_back(&mut self, peer: ActorAddress, out: &mut Outputs) {
+        for lane in [Lane::Urgent, Lane::User] {
+            if let Some(link) = self.outgoing.get(&(peer, lane)) {
+                link.transmit_again(self.me, (peer, lane), out);
+            }
+        }
+    }
+
+    /// Whether something that was sent to this peer is not acknowledged.
+    pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
+        let lanes = [Lane::Urgent, Lane::User];
+        lanes.into_iter().any(|lane| self.outgoing.get(&(peer, lane)).is_some_and(|link| !link.is_idle()))
+    }
+
+    /// How many messages are not acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.outgoing.values().map(|link| link.flight.len() + link.queue.len()).sum()
+    }
+
     fn give_up(
         &mut self,
         peer: ActorAddress,
@@ -420,7 +453,7 @@ impl Links {
         let mut progress = Progress::default();
         for (key, link) in &mut self.outgoing {
             link.expire(now, &mut progress);
-            if !link.flight.is_empty() && now >= link.resend_at {
+            if self.carrier == Carrier::Lossy && !link.flight.is_empty() && now >= link.resend_at {
                 link.resends += 1;
                 link.resend_at = link.next_resend(now, &self.limits);
                 if !is_on(Bug::NoResend) {
@@ -439,7 +472,8 @@ impl Links {
             .filter(|link| !link.is_idle())
             .map(|link| {
                 let oldest = link.flight.front().map(|flight| &flight.kept).or(link.queue.front());
-                oldest.map_or(link.resend_at, |kept| kept.expires.min(link.resend_at))
+                let resend_at = if self.carrier == Carrier::Lossy { link.resend_at } else { Time::FAR };
+                oldest.map_or(resend_at, |kept| kept.expires.min(resend_at))
             })
             .min()
     }

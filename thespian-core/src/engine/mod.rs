@@ -42,6 +42,8 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 pub use admin::{Admin, AdminConfig, AdminInput, CallId, Launch, LaunchError};
 pub use endpoint::{Endpoint, EndpointInput};
 pub use host::{Host, HostConfig, HostInput, Reason};
@@ -231,7 +233,7 @@ pub enum Disposition {
 }
 
 /// A message that could not be delivered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Undelivered {
     /// The message.
     pub envelope: Envelope,
@@ -251,7 +253,7 @@ impl Undelivered {
 }
 
 /// What an actor's host tells its system's admin.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum ToAdmin {
     /// Create a child.
     Create(Box<Create>),
@@ -268,7 +270,7 @@ pub enum ToAdmin {
 }
 
 /// What the admin tells an actor's host.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum ToHost {
     /// A child is gone.
     ChildExited {
