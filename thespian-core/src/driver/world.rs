@@ -8,7 +8,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,7 +15,7 @@ use core::mem;
 use core::time::Duration;
 
 use super::panics;
-use crate::context::Action;
+use super::run::{self, drop_instance};
 use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
@@ -24,9 +23,9 @@ use crate::engine::{
     HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
 };
 use crate::{
-    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Context,
-    Counters, DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow,
-    Limits, StartError, StatusReq, SystemId, Time, Value,
+    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Counters,
+    DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow, Limits,
+    StartError, StatusReq, SystemId, Time, Value,
 };
 
 /// Where a world gets the time from while a handler runs.
@@ -814,22 +813,11 @@ impl World {
     ) -> Result<Flow, Failure> {
         let outer = mem::replace(&mut self.running_in, system);
         actions.set_limit(self.systems[system].limits.actions_per_attempt);
-        let outcome = panics::catch(|| {
-            let mut context = Context::new(envelope.to(), envelope.from(), actions, self);
-            actor.receive(envelope.message(), &mut context)
-        });
+        let outcome = run::attempt(actor, envelope, actions, self);
         self.running_in = outer;
         match outcome {
-            Ok(Ok(flow)) if !actions.is_overrun() => Ok(flow),
-            Ok(Err(failure)) | Err(failure) => self.fail(system, actions, failure),
-            Ok(Ok(_)) => {
-                let failure = Failure::new(format_args!(
-                    "the handler asked for more than {} actions in one attempt (Limits::actions_per_attempt); a long \
-                     handler calls flush() in between",
-                    self.systems[system].limits.actions_per_attempt
-                ));
-                self.fail(system, actions, failure)
-            }
+            Ok(flow) => Ok(flow),
+            Err(failure) => self.fail(system, actions, failure),
         }
     }
 
@@ -843,8 +831,7 @@ impl World {
 
     /// A failed attempt releases nothing: addresses and names that it was given are free again.
     fn abandon(&mut self, system: usize, actions: &mut Actions) {
-        for (_, action) in &actions.others {
-            let Action::Create(create) = action else { continue };
+        for create in actions.discard() {
             let system = &mut self.systems[system];
             let free = match &create.spec.global_name {
                 Some(name) => system.admin.abandon_claim(name, &create.address),
@@ -854,7 +841,6 @@ impl World {
                 system.unreserve(&create.address);
             }
         }
-        actions.clear();
     }
 
     #[cold]
@@ -871,19 +857,10 @@ impl World {
         let Some(node) = self.actor_node(&address) else { return };
         let Some(start) = &node.start else { return };
         let kind = node.host.kind();
-        // The argument's `Clone` or `Serialize` is user code like the constructor.
-        let fresh = match panics::catch(|| start.duplicate().map(|start| kind.start(start))) {
-            Ok(Ok(started)) => Ok(started),
-            Ok(Err(error)) => Err(error.into()),
-            Err(failure) => Err(failure),
-        };
-        match fresh {
-            Ok(Ok(fresh)) => drop_instance(&address, node.actor.replace(fresh)),
+        match run::fresh(kind, start) {
+            Ok(fresh) => drop_instance(&address, node.actor.replace(fresh)),
             // The old instance stays, as FailurePolicy says.
-            Ok(Err(error)) => log::warn!(target: "thespian", "{address} keeps its instance: {error:?}"),
-            Err(failure) => {
-                log::warn!(target: "thespian", "{address} keeps its instance: {}", failure.details())
-            }
+            Err(error) => log::warn!(target: "thespian", "{address} keeps its instance: {error}"),
         }
     }
 
@@ -903,27 +880,13 @@ impl World {
         let Launch { address, kind, requirements, start } = launch;
         let Some(at) = self.find(&address) else { return };
         let capabilities = self.systems[at.0].admin.capabilities();
-        let policy = panics::catch(|| kind.policy());
-        let wants_fresh = policy.as_ref().is_ok_and(|policy| policy.fresh_instance());
-        let kept = match wants_fresh {
-            true => panics::catch(|| start.duplicate().ok()).ok().flatten(),
-            false => None,
-        };
-        let checked = panics::catch(|| kind.check(capabilities, &requirements));
-        let checked = checked.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
-        let outcome = match (outside, checked, policy) {
-            (Err(cause), ..) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
-            (_, Err(check), _) => Err(LaunchError::Incompatible(check)),
-            (.., Err(failure)) => Err(LaunchError::Start(StartError::Failed(failure))),
-            (Ok(()), Ok(()), Ok(policy)) => match panics::catch(|| kind.start(start)) {
-                Ok(Ok(actor)) => Ok((actor, policy)),
-                Ok(Err(error)) => Err(LaunchError::Start(error)),
-                Err(failure) => Err(LaunchError::Start(StartError::Failed(failure))),
-            },
+        let outcome = match outside {
+            Err(cause) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
+            Ok(()) => run::start(kind, capabilities, &requirements, start),
         };
         let result = match outcome {
-            Ok((actor, policy)) => {
-                self.install(at, address, (kind, policy), actor, kept);
+            Ok(started) => {
+                self.install(at, address, (kind, started.policy), started.actor, started.start);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -1023,8 +986,7 @@ impl World {
         let Some(at) = self.find(&address) else { return };
         let admin = &self.systems[at.0].admin;
         let Some((kind, requirements)) = admin.requirements(&address) else { return };
-        let verdict = panics::catch(|| kind.check(admin.capabilities(), requirements));
-        let verdict = verdict.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
+        let verdict = run::check(kind, admin.capabilities(), requirements);
         self.tell_admin(address, address.system(), AdminInput::Rechecked(address, verdict));
     }
 
@@ -1282,13 +1244,6 @@ impl World {
 
 fn not_an_endpoint(address: ActorAddress) -> Error {
     Error::InvalidActorAddress { address, problem: "it is not that of an open endpoint".into() }
-}
-
-/// An actor's own drop is its code too.
-fn drop_instance(address: &ActorAddress, actor: Option<Box<dyn ErasedActor>>) {
-    if let Err(failure) = panics::catch(|| drop(actor)) {
-        log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
-    }
 }
 
 /// Whether an address is the known one, in the system of this id.
