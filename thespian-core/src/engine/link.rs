@@ -19,8 +19,8 @@ use super::planted::{Bug, is_on};
 use super::{Effect, Outputs, Undelivered};
 use crate::driver::panics;
 use crate::{
-    ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, Limits, StatusReq, Time,
-    TypeName,
+    ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
+    StatusReq, Time, TypeNames,
 };
 
 /// What travels between the engines of two processes.
@@ -41,7 +41,7 @@ pub enum Frame {
         /// Whether the runtime sent it.
         by_runtime: bool,
         /// The names of its type and of those it extends.
-        names: Vec<TypeName>,
+        names: TypeNames,
         /// The encoded message.
         bytes: Arc<[u8]>,
     },
@@ -121,6 +121,10 @@ pub struct Links {
     taken: u64,
     /// Incoming links on which something has been dealt with since the last acknowledgement.
     progressed: Vec<(ActorAddress, Lane)>,
+    /// The names of the types that were sent.
+    names: KnownNames,
+    /// Where messages are encoded, before they are kept in as much room as they need.
+    buffer: Vec<u8>,
     /// How many links there are when those that are not used are looked for next.
     sweep_at: usize,
 }
@@ -139,7 +143,7 @@ struct Outgoing {
 /// A message that is kept until it is acknowledged.
 struct Kept {
     envelope: Envelope,
-    names: Vec<TypeName>,
+    names: TypeNames,
     bytes: Arc<[u8]>,
     expires: Time,
 }
@@ -180,6 +184,9 @@ struct Place {
 /// Fewer links than this are not worth looking for unused ones.
 const SWEEP: usize = 64;
 
+/// A buffer that has become larger than this, for one large message, is not kept. Bytes.
+const BUFFER_KEPT: usize = 64 * 1024;
+
 impl Links {
     /// No links yet.
     pub fn new(me: ActorAddress, limits: Arc<Limits>, carrier: Carrier) -> Links {
@@ -193,6 +200,8 @@ impl Links {
             opened: 0,
             taken: 0,
             progressed: Vec::new(),
+            names: KnownNames::new(),
+            buffer: Vec::new(),
             sweep_at: SWEEP,
         }
     }
@@ -209,24 +218,28 @@ impl Links {
         out: &mut Outputs,
     ) -> Result<(), (Envelope, Refusal)> {
         // The one thing that engines call and users write: it is run like all their code.
-        let encoded = panics::catch(|| envelope.message().encode()).unwrap_or_else(|failure| {
+        let (buffer, known) = (&mut self.buffer, &mut self.names);
+        buffer.clear();
+        let encoded = panics::catch(|| {
+            envelope.message().encode_into(buffer)?;
+            Ok(known.of(envelope.message()))
+        });
+        let encoded = encoded.unwrap_or_else(|failure| {
             Err(EncodeError { type_name: envelope.message().type_name(), cause: failure.details().into() })
         });
-        let bytes = match encoded {
-            Ok(bytes) if bytes.len() > self.limits.message_size => {
-                return Err((envelope, Refusal::TooLarge { size: bytes.len() }));
-            }
-            Ok(bytes) => bytes,
+        let names = match encoded {
+            Ok(names) => names,
             Err(error) => return Err((envelope, Refusal::NotEncodable(error))),
         };
+        let size = self.buffer.len();
+        let bytes: Option<Arc<[u8]>> = (size <= self.limits.message_size).then(|| self.buffer[..].into());
+        if self.buffer.capacity() > BUFFER_KEPT {
+            self.buffer = Vec::new();
+        }
+        let Some(bytes) = bytes else { return Err((envelope, Refusal::TooLarge { size })) };
         self.sweep(now);
         let key = (*envelope.to(), Lane::of(envelope.message()));
-        let kept = Kept {
-            names: envelope.message().type_names(),
-            bytes: bytes.into(),
-            expires: now + self.limits.delivery_limit,
-            envelope,
-        };
+        let kept = Kept { names, bytes, expires: now + self.limits.delivery_limit, envelope };
         let opened = &mut self.opened;
         let link = self.outgoing.entry(key).or_insert_with(|| {
             *opened += 1;
@@ -250,7 +263,7 @@ impl Links {
     ) -> Progress {
         match frame {
             Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
-                let mut envelope = AnyMessage::encoded(names, bytes.to_vec()).seal(&self.me, &from);
+                let mut envelope = AnyMessage::encoded(names, bytes).seal(&self.me, &from);
                 envelope.set_number(number);
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
                 // No engine of ours puts a message into the other lane, where it would never be acknowledged.

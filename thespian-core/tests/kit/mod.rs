@@ -349,7 +349,7 @@ fn lane_text(lane: Lane) -> &'static str {
 pub(crate) fn frame_text(frame: &Frame) -> String {
     match frame {
         Frame::Data { lane, link, sequence, base, names, bytes, .. } => {
-            let message = AnyMessage::encoded(names.clone(), bytes.to_vec());
+            let message = AnyMessage::encoded(names.clone(), bytes.clone());
             format!("{}#{link} {sequence} (base {base}) {}", lane_text(*lane), text(&message))
         }
         Frame::Ack { lane, link, handled } => format!("ack {}#{link} {handled}", lane_text(*lane)),
