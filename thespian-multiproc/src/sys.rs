@@ -150,6 +150,9 @@ impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Ended::Code(code) => write!(f, "its process exited with code {code}"),
+            Ended::Signal(Signal::SIGKILL) => {
+                f.write_str("its process was ended by signal SIGKILL (kill -9)")
+            }
             Ended::Signal(signal) => write!(f, "its process was ended by signal {}", signal.as_str()),
         }
     }

@@ -914,6 +914,7 @@ impl World {
             limits: system.limits.clone(),
             carrier,
             accounting: self.observer.is_some(),
+            pid: None,
         });
         let node = ActorNode { host, actor: Some(actor), start, finishing: None, armed: Time::FAR };
         let node = Node::Actor(Box::new(node));

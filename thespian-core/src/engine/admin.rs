@@ -410,6 +410,10 @@ impl Admin {
                 actor: actor(),
                 problem: SpecificationProblem::EmptyName,
             }),
+            Which::Named(name) if self.types.is_ambiguous(name) => Err(Error::InvalidActorSpecification {
+                actor: actor(),
+                problem: SpecificationProblem::AmbiguousName,
+            }),
             Which::Named(name) => self.types.find(name).ok_or_else(|| Error::InvalidActorSpecification {
                 actor: actor(),
                 problem: SpecificationProblem::UnknownType { near_misses: self.types.near_misses(name) },

@@ -33,6 +33,8 @@ pub struct HostConfig {
     pub carrier: Option<Carrier>,
     /// Whether to account for every message with [`Effect::Account`].
     pub accounting: bool,
+    /// The number of the actor's process, if it has one of its own, to be told to people.
+    pub pid: Option<u32>,
 }
 
 /// The engine of one actor: its mailbox, its attempts, its children, its wakeups, its outgoing messages.
@@ -62,6 +64,7 @@ pub struct Host {
     /// Whether messages are accounted for, or go through links.
     watched: bool,
     accounting: bool,
+    pid: Option<u32>,
     /// Whether the exit request in hand, or accepted, goes on to the children.
     recursive: bool,
 }
@@ -162,6 +165,7 @@ impl Host {
             paused: false,
             watched: config.carrier.is_some() || config.accounting,
             accounting: config.accounting,
+            pid: config.pid,
             recursive: true,
         }
     }
@@ -963,6 +967,7 @@ impl Host {
         ActorStatus {
             address: self.address,
             actor_type: self.kind.name().into(),
+            pid: self.pid,
             state: match self.phase {
                 Phase::Gone => ActorState::Dead,
                 Phase::Accepted | Phase::Exiting | Phase::Draining(_) => ActorState::Exiting,

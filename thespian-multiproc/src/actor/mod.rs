@@ -16,7 +16,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use thespian_core::driver::run;
+use thespian_core::driver::{panics, run};
 use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{Host, HostConfig, LaunchError};
 use thespian_core::transport::{Identity, Role, Transport};
@@ -116,6 +116,7 @@ fn start(
     inherited: Inherited,
 ) -> io::Result<Running> {
     let Begin { address, requirements, start, addresses, world, .. } = begin;
+    panics::install_hook();
     let signals = Signals::of_actor()?;
     sys::unblock_signals();
     let mut channel = Channel::new(control)?;
@@ -150,6 +151,7 @@ fn start(
         limits: limits.clone(),
         carrier: Some(carrier),
         accounting: false,
+        pid: Some(std::process::id()),
     });
     let locator = port.locator();
     let waker = port.waker();
