@@ -23,7 +23,7 @@ const COMPLETE: &str = "complete";
 /// Makes the environment, unless it is there, and returns the program in it.
 pub(crate) fn prepare() -> Result<Program, String> {
     let target = programs::folder()?;
-    let folder = target.parent().unwrap_or(&target).join(format!("python-{}", PACKAGE.replace('=', "-")));
+    let folder = target.parent().unwrap_or(&target).join(PACKAGE.replace("==", "-"));
     let python = folder.join("bin").join("python");
     if !folder.join(COMPLETE).is_file() {
         install(&folder, &python)?;

@@ -77,6 +77,9 @@ impl fmt::Display for Report {
 }
 
 fn write_section(f: &mut fmt::Formatter<'_>, results: &Results) -> fmt::Result {
+    if results.lines.is_empty() {
+        return writeln!(f, "nothing was measured");
+    }
     let floor = results.section.floor.unwrap_or("no floor");
     let mut lines = vec![["program", "figure", "value", floor].map(str::to_owned).to_vec()];
     for line in &results.lines {
@@ -204,6 +207,13 @@ mod tests {
             "Not measured\n  peer-ractor-cluster: error: no\n  ask of python in rtt_one_core: no answer\n";
         assert!(report.to_string().ends_with(end), "{report}");
         assert!(!report.has_failure_of_ours());
+    }
+
+    #[test]
+    fn a_table_without_a_figure_says_so() {
+        let report =
+            Report { repeats: 1, quick: true, all: vec![Results::new(&SECTIONS[0])], missing: Vec::new() };
+        assert!(report.to_string().contains("nothing was measured"), "{report}");
     }
 
     #[test]
