@@ -29,6 +29,8 @@ impl Report {
         let failed = self.all.iter().flat_map(|results| {
             let section = results.section.name;
             let line = move |(program, workload, reason): &(&str, &str, String)| {
+                // The program has named the workload, too.
+                let reason = reason.strip_prefix(&format!("{workload}: ")).unwrap_or(reason);
                 format!("{workload} of {program} in {section}: {reason}")
             };
             results.failures.iter().map(line)
@@ -172,7 +174,7 @@ mod tests {
         results.add(FLOORS, 0, figure("floor_tcp_rtt_mio_p50", 10_000.0));
         results.add(OURS, 0, figure("rtt_p50", ours));
         results.add("peer-elfo", 0, figure("r_ask1_p50", 20_000.0));
-        results.fail(PYTHON, "ask", "no answer".into());
+        results.fail(PYTHON, "ask", "ask: no answer".into());
         let missing = vec![("peer-ractor-cluster".to_owned(), "error: no".to_owned())];
         Report { repeats: 1, quick: false, all: vec![results], missing }
     }
