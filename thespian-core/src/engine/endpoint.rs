@@ -176,6 +176,11 @@ impl Endpoint {
         !self.inbox.is_empty()
     }
 
+    /// Whether something waits for the caller, or a target has been found dead.
+    pub fn has_news(&self) -> bool {
+        self.has_message() || !self.dead.is_empty()
+    }
+
     /// The caller goes away: what waits for it becomes dead letters. The engine can go when it [is
     /// done](Endpoint::is_done).
     pub fn close(&mut self, out: &mut Outputs) {

@@ -940,6 +940,11 @@ impl Host {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
+    /// How many messages it has sent that nobody has dealt with.
+    pub fn outgoing(&self) -> u64 {
+        self.outgoing.into()
+    }
+
     /// Whether a `flush` should block: too much is outstanding.
     pub fn is_paused(&self) -> bool {
         self.paused
