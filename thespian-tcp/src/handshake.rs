@@ -379,3 +379,6 @@ fn refusal(body: &[u8]) -> Refused {
 fn shown(text: &str) -> String {
     text.chars().take(SHOWN).flat_map(char::escape_debug).collect()
 }
+
+#[cfg(test)]
+mod tests;

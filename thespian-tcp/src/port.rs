@@ -46,6 +46,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What is written without waiting for a flush, in bytes.
 const FLUSH_AT: usize = 64 * 1024;
 
+const TOO_MANY: &str = "there are as many connections as there may be (TcpLimits::connections)";
+const TOO_FEW: &str = "there is no descriptor left for a connection";
+
 const WAKER: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// The kind of a token, above the number that it is of.
@@ -229,14 +232,14 @@ impl TcpPort {
         let mut stream = match TcpStream::connect(place) {
             Err(error) if is_shortage(&error) => {
                 if !self.free_a_descriptor() {
-                    return Err(Failure::Ended("there is no descriptor left for a connection"));
+                    return Err(Failure::Ended(TOO_FEW));
                 }
                 TcpStream::connect(place)
             }
             outcome => outcome,
         }
         .map_err(|error| match is_shortage(&error) {
-            true => Failure::Ended("there is no descriptor left for a connection"),
+            true => Failure::Ended(TOO_FEW),
             false => unreachable(error),
         })?;
         self.register(&mut stream, PEER | peer.0 as usize)?;
@@ -426,24 +429,20 @@ impl TcpPort {
                 return;
             }
             self.accept_at = None;
-            match self.strangers.make_room(now) {
-                Err(at) => {
-                    self.accept_at = Some(at);
-                    return;
-                }
-                Ok(Some(gone)) => self.note_stranger(now, gone, "others came before it had shown what it is"),
-                Ok(None) => {}
-            }
-            if self.peers.len() + self.strangers.len() >= self.connections && !self.free_for_stranger(now) {
-                self.rest(now, "there are as many connections as there may be (TcpLimits::connections)");
-                return;
+            // Nobody is sent away before there is somebody to make room for; but if nobody could be, that one waits.
+            let is_full = self.peers.len() + self.strangers.len() >= self.connections;
+            if is_full && !self.strangers.can_evict(now) && !self.peers.values().any(Connection::is_idle) {
+                return self.rest(now, TOO_MANY);
             }
             match self.listener.accept() {
-                Ok((stream, from)) => self.take_stranger(now, stream, from),
+                Ok((stream, from)) => {
+                    self.make_room(now);
+                    self.take_stranger(now, stream, from);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.may_accept = false,
                 Err(error) if is_shortage(&error) => {
                     if !self.free_for_stranger(now) {
-                        self.rest(now, "there is no descriptor left");
+                        self.rest(now, TOO_FEW);
                     }
                 }
                 // The connection that was to be accepted is gone already.
@@ -454,7 +453,19 @@ impl TcpPort {
         }
     }
 
-    /// Frees a descriptor for somebody who may be anybody: another such has to go first.
+    /// Makes room for one who has been accepted. If nobody can go, no more are accepted for a while.
+    fn make_room(&mut self, now: Instant) {
+        match self.strangers.make_room(now) {
+            Err(at) => self.accept_at = Some(at),
+            Ok(Some(gone)) => self.note_stranger(now, gone, "others came before it had shown what it is"),
+            Ok(None) => {}
+        }
+        if self.peers.len() + self.strangers.len() >= self.connections && !self.free_for_stranger(now) {
+            self.rest(now, TOO_MANY);
+        }
+    }
+
+    /// Frees a descriptor for somebody who may be anybody: another such goes first.
     fn free_for_stranger(&mut self, now: Instant) -> bool {
         match self.strangers.evict(now) {
             Ok(Some(gone)) => {

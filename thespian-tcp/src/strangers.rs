@@ -11,8 +11,8 @@ use thespian_core::transport::Role;
 use crate::connection::Shaking;
 use crate::handshake::{Progress, Refused, Remote};
 
-/// How long a stranger that has said hello as a process of ours would keeps its place when others want it: the machine
-/// may be busy.
+/// How long a stranger that has said hello as a process of ours would keeps its place when others want it, and how long any
+/// keeps its descriptor: the machine may be busy.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// All of them, oldest first.
@@ -59,24 +59,38 @@ impl Strangers {
         self.next += 1;
     }
 
-    /// Makes room for one more, if there is none. Who had to go, or until when nobody will.
+    /// Makes room for one more, if there is none: the oldest goes that has not said hello, or else the oldest that is not
+    /// too young. Who had to go; or until when nobody will, and then there is one too many.
     pub(crate) fn make_room(&mut self, now: Instant) -> Result<Option<SocketAddr>, Instant> {
-        if self.all.len() < self.most { Ok(None) } else { self.evict(now) }
+        if self.all.len() < self.most {
+            return Ok(None);
+        }
+        let mut numbered = self.all.iter();
+        match numbered.find(|(_, stranger)| !stranger.shaking.handshake.is_under_way()).map(|(at, _)| *at) {
+            Some(silent) => Ok(self.send_away(silent)),
+            None => self.evict(now),
+        }
     }
 
-    /// Sends one away: the oldest that has not said hello, or else the oldest, unless that is too young. Who had to go,
-    /// or until when nobody will; `None` if there is nobody.
+    /// Sends the oldest away. Who had to go; `None` if there is nobody; or until when all are too young.
     pub(crate) fn evict(&mut self, now: Instant) -> Result<Option<SocketAddr>, Instant> {
-        let silent = self.all.iter().find(|(_, stranger)| !stranger.shaking.handshake.is_under_way());
-        let Some((number, oldest)) = silent.or(self.all.first_key_value()) else { return Ok(None) };
-        if oldest.shaking.handshake.is_under_way() && now < oldest.since + GRACE {
-            return Err(oldest.since + GRACE);
+        match self.all.first_key_value() {
+            Some((_, oldest)) if now < oldest.since + GRACE => Err(oldest.since + GRACE),
+            Some((oldest, _)) => Ok(self.send_away(*oldest)),
+            None => Ok(None),
         }
-        let number = *number;
-        Ok(self.all.remove(&number).map(|mut stranger| {
+    }
+
+    /// Whether there is somebody to send away.
+    pub(crate) fn can_evict(&self, now: Instant) -> bool {
+        self.all.first_key_value().is_some_and(|(_, oldest)| oldest.since + GRACE <= now)
+    }
+
+    fn send_away(&mut self, number: u64) -> Option<SocketAddr> {
+        self.all.remove(&number).map(|mut stranger| {
             stranger.refuse(&Refused::Full("its connections that are not authenticated".into()));
             stranger.from
-        }))
+        })
     }
 
     /// When the oldest has had its time.

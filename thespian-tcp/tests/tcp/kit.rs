@@ -1,8 +1,12 @@
 //! Two or more ports in one thread, over real sockets, waited for in turns.
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use thespian_core::engine::link::{Frame, Lane};
@@ -118,8 +122,9 @@ pub(crate) fn until<const N: usize>(mut sides: [&mut Side; N], done: impl Fn(&[&
 }
 
 fn summary(side: &Side) -> impl Debug {
-    let shown = side.events.len().saturating_sub(5);
-    (side.events.len(), format!("{:.300?}", &side.events[shown..]))
+    let last = &side.events[side.events.len().saturating_sub(5)..];
+    let short = |event: &PortEvent| format!("{event:?}").chars().take(160).collect::<String>();
+    (side.events.len(), last.iter().map(short).collect::<Vec<_>>())
 }
 
 /// Two ports and a connection that the first has made to the second: the first's peer, and the second's.
@@ -156,4 +161,133 @@ pub(crate) fn data(sequence: u64, bytes: &[u8]) -> Frame {
 
 pub(crate) fn locator(place: SocketAddr) -> Locator {
     Locator::new(place.to_string())
+}
+
+/// Carries bytes between whoever connects to it and a place, until so many have gone each way.
+pub(crate) struct Relay {
+    pub(crate) place: SocketAddr,
+    /// What was carried by the last connection that has ended, there and back.
+    recorded: Arc<Mutex<(Vec<u8>, Vec<u8>)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Takes one connection for each pair of numbers: how many bytes it carries there, and back, before it is cut.
+    pub(crate) fn start(target: SocketAddr, cuts: &[(usize, usize)]) -> Relay {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let place = listener.local_addr().expect("an address");
+        let recorded = Arc::new(Mutex::new((Vec::new(), Vec::new())));
+        let (cuts, record) = (cuts.to_vec(), recorded.clone());
+        let thread = thread::spawn(move || {
+            for (there, back) in cuts {
+                let (near, _) = listener.accept().expect("a connection");
+                let Ok(far) = TcpStream::connect(target) else { return };
+                let record = record.clone();
+                thread::scope(|scope| {
+                    let forth = scope.spawn(|| carry(&near, &far, there));
+                    let back = carry(&far, &near, back);
+                    let forth = forth.join().expect("no panic");
+                    *record.lock().expect("no panic") = (forth, back);
+                });
+            }
+        });
+        Relay { place, recorded, thread: Some(thread) }
+    }
+
+    /// What was carried, once all connections have ended.
+    pub(crate) fn recorded(mut self) -> (Vec<u8>, Vec<u8>) {
+        self.thread.take().expect("it runs").join().expect("no panic");
+        self.recorded.lock().expect("no panic").clone()
+    }
+}
+
+/// Until the end, or the cut, and then neither side can use the connection any more.
+fn carry(mut from: &TcpStream, mut to: &TcpStream, most: usize) -> Vec<u8> {
+    let (mut carried, mut buffer) = (Vec::new(), [0; 4096]);
+    while carried.len() < most {
+        let share = buffer.len().min(most - carried.len());
+        match from.read(&mut buffer[..share]) {
+            Ok(0) | Err(_) => break,
+            Ok(count) if to.write_all(&buffer[..count]).is_ok() => carried.extend(&buffer[..count]),
+            Ok(_) => break,
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+    carried
+}
+
+/// A port that is waited for by a thread of its own, until it is stopped.
+pub(crate) struct Running {
+    pub(crate) place: SocketAddr,
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+    thread: Option<JoinHandle<Side>>,
+}
+
+impl Running {
+    pub(crate) fn start(mut side: Side) -> Running {
+        let (place, waker, stop) = (side.place(), side.port.waker(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                let events = &mut side.events;
+                side.port.wait(None, &mut |event| events.push(event));
+            }
+            side
+        });
+        Running { place, stop, waker, thread: Some(thread) }
+    }
+
+    pub(crate) fn stop(mut self) -> Side {
+        self.end().expect("it runs")
+    }
+
+    fn end(&mut self) -> Option<Side> {
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake_by_ref();
+        self.thread.take().map(|thread| thread.join().expect("no panic"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A relay that puts bytes of its own behind the handshake of the side that connects.
+pub(crate) struct Injector {
+    pub(crate) place: SocketAddr,
+    thread: JoinHandle<()>,
+}
+
+impl Injector {
+    pub(crate) fn start(target: SocketAddr, words: Vec<u8>) -> Injector {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let place = listener.local_addr().expect("an address");
+        let thread = thread::spawn(move || {
+            let (near, _) = listener.accept().expect("a connection");
+            let far = TcpStream::connect(target).expect("it listens");
+            thread::scope(|scope| {
+                scope.spawn(|| carry(&near, &far, usize::MAX));
+                // The last of the handshake is a welcome of three bytes: behind it, these words go the other way.
+                let (mut from, mut to, mut last) = (&far, &near, Vec::new());
+                while !last.ends_with(&[1, 0, 3]) {
+                    let mut buffer = [0; 4096];
+                    let count = from.read(&mut buffer).expect("a handshake");
+                    to.write_all(&buffer[..count]).expect("carried");
+                    last.extend(&buffer[..count]);
+                }
+                (&far).write_all(&words).expect("written");
+                carry(&far, &near, usize::MAX);
+            });
+        });
+        Injector { place, thread }
+    }
+
+    /// Waits for its end, which comes when both sides have closed.
+    pub(crate) fn end(self) {
+        self.thread.join().expect("no panic");
+    }
 }
