@@ -70,6 +70,8 @@ mod listen;
 mod notices;
 mod outbox;
 mod port;
+#[doc(hidden)]
+pub mod probe;
 mod secret;
 mod settings;
 mod strangers;
