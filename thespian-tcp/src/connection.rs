@@ -274,11 +274,11 @@ impl Connection {
                 false
             }
             Stage::Up => match self.outbox.write_to(&mut self.stream, WRITE_SHARE) {
-                (_, Ok(writable)) => {
+                Ok(writable) => {
                     self.is_writable = writable;
                     writable && !self.outbox.is_empty()
                 }
-                (_, Err(_)) => {
+                Err(_) => {
                     self.is_broken = true;
                     false
                 }

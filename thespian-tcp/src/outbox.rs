@@ -5,7 +5,7 @@
 //! address to the same one in the same lane.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use thespian_core::ActorAddress;
@@ -44,8 +44,18 @@ pub(crate) struct Outbox {
 struct Stream {
     order: Order,
     parcels: VecDeque<Parcel>,
-    /// How much of the first has been put into the buffer.
+    /// How much of the first has been written, or put into the buffer.
     sent: usize,
+}
+
+/// A piece of the first message of a stream.
+struct Part {
+    number: usize,
+    start: usize,
+    end: usize,
+    is_last: bool,
+    /// The head of its wire frame, and the number of the stream.
+    head: [u8; HEAD + 1],
 }
 
 /// What may not pass its like.
@@ -149,33 +159,63 @@ impl Outbox {
         }
     }
 
-    /// Writes as much as can be written of what waits, but no more than about `most` bytes. How many were written, and
-    /// whether more could be.
-    pub(crate) fn write_to(&mut self, to: &mut impl Write, most: usize) -> (usize, io::Result<bool>) {
+    /// Writes as much as can be written of what waits, but no more than about `most` bytes. Whether more could be.
+    pub(crate) fn write_to(&mut self, to: &mut impl Write, most: usize) -> io::Result<bool> {
         let mut total = 0;
-        while !self.is_empty() {
-            if total >= most {
-                return (total, Ok(true));
+        while !self.is_empty() && total < most {
+            let parts = self.next_parts();
+            let offered = self.buffered() + parts.iter().map(Part::len).sum::<usize>();
+            let written = match self.write_once(to, &parts) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            self.was_written(written, parts);
+            if written < offered {
+                // Less than was offered: there is no more room.
+                return Ok(false);
             }
-            self.top_up();
-            match to.write(&self.buffer[self.written..]) {
-                Ok(0) => return (total, Err(io::ErrorKind::WriteZero.into())),
-                Ok(count) => {
-                    total += count;
-                    self.written += count;
-                    if self.written < self.buffer.len() {
-                        self.tidy();
-                        // Less than was offered: there is no more room.
-                        return (total, Ok(false));
-                    }
-                    self.tidy();
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return (total, Ok(false)),
-                Err(error) => return (total, Err(error)),
-            }
+            total += written;
         }
-        (total, Ok(true))
+        Ok(true)
+    }
+
+    /// Offers the buffer and then these parts, from where they are.
+    fn write_once(&self, to: &mut impl Write, parts: &[Part]) -> io::Result<usize> {
+        if parts.is_empty() {
+            return to.write(&self.buffer[self.written..]);
+        }
+        let mut slices = Vec::with_capacity(1 + 3 * parts.len());
+        slices.push(IoSlice::new(&self.buffer[self.written..]));
+        for part in parts {
+            let [first, second] = self.content(part);
+            slices.extend([&part.head[..], first, second].map(IoSlice::new));
+        }
+        to.write_vectored(&slices)
+    }
+
+    /// Takes note of what was written: of the buffer first, and then of the parts. One that was begun goes on in the
+    /// buffer.
+    fn was_written(&mut self, written: usize, parts: Vec<Part>) {
+        let of_buffer = written.min(self.buffered());
+        self.written += of_buffer;
+        let mut left = written - of_buffer;
+        self.tidy();
+        for part in parts {
+            if left == 0 {
+                break;
+            }
+            if left < part.len() {
+                let mut rest = Vec::with_capacity(part.len());
+                rest.extend_from_slice(&part.head);
+                self.content(&part).into_iter().for_each(|content| rest.extend_from_slice(content));
+                self.buffer.extend_from_slice(&rest[left..]);
+            }
+            left = left.saturating_sub(part.len());
+            self.is_sent(&part);
+        }
     }
 
     /// Begins a wire frame in the buffer.
@@ -228,41 +268,72 @@ impl Outbox {
         }
     }
 
-    /// Puts parts of large messages into the buffer until it is a block, but one at least, so that small ones do not hold
-    /// them up for ever.
-    fn top_up(&mut self) {
-        while self.large > 0 {
-            while self.streams[self.turn].is_none() {
-                self.turn = (self.turn + 1) % self.streams.len();
-            }
-            self.put_part(self.turn);
+    /// The parts of large messages that come next: with the buffer, about a block; but one at least, so that small messages
+    /// do not hold them up for ever.
+    fn next_parts(&mut self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if self.large == 0 {
+            return parts;
+        }
+        let mut room = BLOCK.saturating_sub(self.buffered()).max(1);
+        // The first message of each stream, from one to the next, until none has more or the block is full.
+        let mut planned = [Some(0); STREAMS + 1];
+        let mut without = 0;
+        while room > 0 && without < self.streams.len() {
+            let number = self.turn;
             self.turn = (self.turn + 1) % self.streams.len();
-            if self.buffered() >= BLOCK {
-                break;
+            match planned[number].and_then(|planned| self.part_of(number, planned)) {
+                Some(part) => {
+                    let more = planned[number].map(|planned| planned + part.end - part.start);
+                    planned[number] = more.filter(|_| !part.is_last);
+                    room = room.saturating_sub(part.len());
+                    without = 0;
+                    parts.push(part);
+                }
+                None => without += 1,
             }
         }
+        parts
     }
 
-    fn put_part(&mut self, number: usize) {
-        let Some(stream) = &mut self.streams[number] else { return };
-        let Some(parcel) = stream.parcels.front() else { return };
-        let size = parcel.len();
-        let end = size.min(stream.sent + LARGEST - 1);
+    /// The part of a stream's first message that follows what was sent and so many bytes more.
+    fn part_of(&self, number: usize, planned: usize) -> Option<Part> {
+        let stream = self.streams.get(number)?.as_ref()?;
+        let size = stream.parcels.front()?.len();
+        let start = stream.sent + planned;
+        let end = size.min(start + LARGEST - 1);
         let kind = if end == size { LAST } else { PART };
-        self.buffer.extend_from_slice(&head(kind, 1 + end - stream.sent));
-        self.buffer.push(number as u8);
-        parcel.copy(stream.sent, end, &mut self.buffer);
-        stream.sent = end;
-        if kind == PART {
+        let [a, b, c, d] = head(kind, 1 + end - start);
+        Some(Part { number, start, end, is_last: end == size, head: [a, b, c, d, number as u8] })
+    }
+
+    /// The bytes of a part: those of the parcel's head, and those of its body.
+    fn content(&self, part: &Part) -> [&[u8]; 2] {
+        let stream = self.streams[part.number].as_ref();
+        stream
+            .and_then(|stream| stream.parcels.front())
+            .map_or([&[], &[]], |parcel| parcel.slices(part.start, part.end))
+    }
+
+    fn is_sent(&mut self, part: &Part) {
+        let Some(stream) = &mut self.streams[part.number] else { return };
+        stream.sent = part.end;
+        if !part.is_last {
             return;
         }
         stream.sent = 0;
         stream.parcels.pop_front();
         if stream.parcels.is_empty() {
             self.large -= 1;
-            self.streams[number] =
-                if number == usize::from(CONTROL_STREAM) { None } else { self.waiting.pop_front() };
+            let is_control = part.number == usize::from(CONTROL_STREAM);
+            self.streams[part.number] = if is_control { None } else { self.waiting.pop_front() };
         }
+    }
+}
+
+impl Part {
+    fn len(&self) -> usize {
+        self.head.len() + self.end - self.start
     }
 }
 
@@ -288,10 +359,10 @@ impl Parcel {
         self.head.len() + self.body().len()
     }
 
-    /// Appends a part of it.
-    fn copy(&self, from: usize, to: usize, out: &mut Vec<u8>) {
+    /// Some of it: of the head, and of the body.
+    fn slices(&self, from: usize, to: usize) -> [&[u8]; 2] {
         let split = self.head.len();
-        out.extend_from_slice(&self.head[from.min(split)..to.min(split)]);
-        out.extend_from_slice(&self.body()[from.saturating_sub(split)..to.saturating_sub(split)]);
+        let of_body = from.saturating_sub(split)..to.saturating_sub(split);
+        [&self.head[from.min(split)..to.min(split)], &self.body()[of_body]]
     }
 }
