@@ -15,9 +15,9 @@ use thespian_core::transport::{Identity, Locator, PeerId, Port, PortEvent, Role,
 use thespian_core::{ActorAddress, AddressKey, SystemId, TypeName, TypeNames};
 use thespian_tcp::Tcp;
 
-const FLOOD: u64 = 200_000;
-const LARGE: u64 = 5_000;
-const ROUND_TRIPS: u64 = 100;
+const FLOOD: u64 = 5_000_000;
+const LARGE: u64 = 2_000;
+const ROUND_TRIPS: u64 = 50_000;
 
 /// How many messages are sent before the port is waited for.
 const BATCH: u64 = 1000;

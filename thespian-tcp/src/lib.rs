@@ -32,8 +32,8 @@
 //!
 //! # Bounds
 //!
-//! [`TcpLimits`], and the constants here. A stranger costs a descriptor and at most 4 KiB, for five seconds, and there are at
-//! most 128. When descriptors run short, the connections that were idle for longest are closed; the host makes them again
+//! [`TcpLimits`], and the constants here. A stranger costs a descriptor and a few KiB, for five seconds, and there are at most
+//! 128. When descriptors run short, the connections that were idle for longest are closed; the host makes them again
 //! when they are needed.
 //!
 //! # What it does not do

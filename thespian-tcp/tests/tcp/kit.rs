@@ -1,8 +1,11 @@
 //! Two or more ports in one thread, over real sockets, waited for in turns.
 
+use std::env;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -104,6 +107,24 @@ pub(crate) fn message(event: &PortEvent) -> Option<(u64, Arc<[u8]>)> {
         }
         _ => None,
     }
+}
+
+/// Runs this test again in a process of its own, where the shell has done this first and these variables are set. Whether
+/// this is that process.
+pub(crate) fn is_alone(test: &str, first: &str, variables: &[(&str, &OsStr)]) -> bool {
+    const ALONE: &str = "THESPIAN_TCP_TEST_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let script = format!("{first} && exec \"$0\" --exact {test} --nocapture");
+    let program = env::current_exe().expect("this program");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(program).env(ALONE, "1").envs(variables.iter().copied());
+    let output = command.output().expect("a shell");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    false
 }
 
 /// Waits for each side in turn until all that the test needs has happened.

@@ -1,13 +1,16 @@
 //! Ports, addresses and secrets, right and wrong (decisions D30, D33).
 
+use std::env;
+use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thespian_core::transport::{LinkedTransport, Role, Transport};
 use thespian_core::{Capabilities, Error, Limits, Value};
 use thespian_tcp::{ADMIN_PORT, NAME, Tcp, TcpLimits};
 
-use crate::kit::{SECRET, configured, identity, open, tcp, until};
+use crate::kit::{SECRET, configured, identity, is_alone, open, tcp, until};
 
 fn with_port(value: impl Into<Value>) -> Result<(Tcp, Capabilities), Error> {
     let mut tcp = Tcp::default().secret(SECRET);
@@ -184,4 +187,81 @@ fn a_bound_of_zero_is_refused_by_its_name() {
 fn a_secret_is_never_printed() {
     let text = format!("{:?}", Tcp::default().secret([0xAB; 32]));
     assert!(!text.contains("171") && !text.contains("ab, ab") && text.contains("Secret(..)"), "{text}");
+}
+
+/// A folder of the test's own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        let mut bits = [0; 8];
+        getrandom::fill(&mut bits).expect("random bits");
+        let path = env::temp_dir().join(format!("thespian-tcp-{:016x}", u64::from_le_bytes(bits)));
+        fs::create_dir(&path).expect("a folder");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn by_default(tcp: Tcp) -> Result<Tcp, Error> {
+    let (mut tcp, mut capabilities) = (tcp, Capabilities::new());
+    capabilities.set(ADMIN_PORT, 0);
+    tcp.configure(&mut capabilities, &Limits::default()).map(|()| tcp)
+}
+
+#[test]
+fn two_programs_of_one_user_share_the_secret_that_the_first_has_made() {
+    let folder = Folder::new();
+    let state = [("XDG_STATE_HOME", folder.0.as_os_str()), ("THESPIAN_SECRET_FILE", "".as_ref())];
+    let test = "settings::two_programs_of_one_user_share_the_secret_that_the_first_has_made";
+    if !is_alone(test, "true", &state) {
+        assert!(folder.0.join("thespian/secret").is_file());
+        return;
+    }
+    let first = by_default(Tcp::default()).expect("settings");
+    let second = by_default(Tcp::default()).expect("settings");
+    let (mut a, mut b) = (open(&first, Role::Admin), open(&second, Role::Host));
+    b.port.connect(&a.port.locator());
+    until([&mut a, &mut b], |[a, b]| a.ups().len() == 1 && b.ups().len() == 1);
+}
+
+#[test]
+fn a_user_without_a_home_is_told_what_to_do() {
+    let test = "settings::a_user_without_a_home_is_told_what_to_do";
+    if is_alone(test, "unset HOME XDG_STATE_HOME THESPIAN_SECRET_FILE", &[]) {
+        match by_default(Tcp::default()) {
+            Err(Error::StartupFailure { base, cause }) => {
+                assert_eq!(base, NAME);
+                assert!(cause.contains("HOME") && cause.contains("THESPIAN_SECRET_FILE"), "{cause}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_variable_names_the_address_and_the_program_has_the_last_word() {
+    let test = "settings::the_variable_names_the_address_and_the_program_has_the_last_word";
+    if is_alone(test, "true", &[("THESPIAN_BASE_IPADDR", "127.0.0.2".as_ref())]) {
+        let tcp = Tcp::default().secret(SECRET);
+        let port = open(&by_default(tcp.clone()).expect("settings"), Role::Host);
+        assert!(port.port.locator().as_str().starts_with("127.0.0.2:"));
+        let tcp = tcp.bind(Ipv4Addr::LOCALHOST.into());
+        let port = open(&by_default(tcp).expect("settings"), Role::Host);
+        assert!(port.port.locator().as_str().starts_with("127.0.0.1:"));
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_address_is_refused() {
+    let test = "settings::a_variable_that_is_no_address_is_refused";
+    if is_alone(test, "true", &[("THESPIAN_BASE_IPADDR", "localhost".as_ref())]) {
+        let error = by_default(Tcp::default().secret(SECRET)).expect_err("no address");
+        assert!(matches!(&error, Error::InvalidSetting { setting, .. } if setting == "THESPIAN_BASE_IPADDR"));
+    }
 }

@@ -1,28 +1,15 @@
 //! More connections than there are descriptors.
 
-use std::env;
-use std::process::Command;
 use std::time::Duration;
 
 use thespian_core::transport::{Locator, PortEvent, Role};
 use thespian_tcp::TcpLimits;
 
-use crate::kit::{Side, open, tcp, tcp_with, until};
+use crate::kit::{Side, is_alone, open, tcp, tcp_with, until};
 
-/// Runs a test of this file again in a process that may have so few descriptors. Whether this is that process.
+/// Whether this process may have so few descriptors, which another one that runs the same test may.
 fn is_alone_with(descriptors: u32, test: &str) -> bool {
-    const ALONE: &str = "THESPIAN_TCP_TEST_ALONE";
-    if env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let program = env::current_exe().expect("this program");
-    let script = format!("ulimit -n {descriptors} && exec \"$0\" --exact shortage::{test} --nocapture");
-    let output =
-        Command::new("sh").args(["-c", &script]).arg(program).env(ALONE, "1").output().expect("a shell");
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-    false
+    is_alone(&format!("shortage::{test}"), &format!("ulimit -n {descriptors}"), &[])
 }
 
 fn frames(side: &Side) -> usize {
