@@ -37,7 +37,16 @@ impl Side {
     }
 
     fn with(me: char, limits: Arc<Limits>) -> Side {
-        let links = Links::new(actor(me), limits, Carrier::Lossy);
+        Side::by(Carrier::Lossy, me, limits)
+    }
+
+    /// The links of an actor whose frames are lost only with the connection.
+    fn connected(me: char) -> Side {
+        Side::by(Carrier::Reliable, me, limits(|_| {}))
+    }
+
+    fn by(carrier: Carrier, me: char, limits: Arc<Limits>) -> Side {
+        let links = Links::new(actor(me), limits, carrier);
         Side {
             me,
             links,
@@ -127,6 +136,12 @@ impl Side {
     fn loses(&mut self, peer: char) -> &mut Side {
         let progress = self.links.peer_gone(actor(peer), DeadReason::HostLost, "cut off");
         self.note(progress)
+    }
+
+    /// There is another connection to this peer.
+    fn reconnects(&mut self, peer: char) -> &mut Side {
+        self.links.peer_back(actor(peer), &mut self.out);
+        self
     }
 
     fn timeout(&mut self) -> &mut Side {
@@ -407,6 +422,72 @@ fn word_about_an_earlier_link_says_nothing_about_this_one() {
     a.ack('b', User, 1).closed('b', User, 0).gives(&[]);
     a.on(3).ack('b', User, 1).gives(&[]);
     a.on(2).ack('b', User, 1).gives(&["acknowledged 1"]);
+}
+
+// -- on connections ---------------------------------------------------------------------------------------------
+
+#[test]
+fn on_a_connection_nothing_is_sent_again_by_time_and_the_deadline_is_that_of_giving_up() {
+    let mut a = Side::connected('a');
+    a.sends('b', "one").at(1_000).sends('b', "two").anything();
+    assert_eq!(a.due(), Some(300_000));
+    a.at(200_000).timeout().gives(&[]);
+    assert_eq!(a.due(), Some(300_000));
+    a.at(300_000).timeout().gives(&["undelivered a->b one (Expired, maybe handled)"]);
+    assert_eq!(a.due(), Some(301_000));
+    a.at(301_000).timeout().gives(&["undelivered a->b two (Expired, maybe handled)"]);
+    assert_eq!(a.due(), None);
+}
+
+#[test]
+fn after_a_reconnect_all_that_is_not_acknowledged_is_sent_again_and_what_waits_is_not() {
+    let mut a = Side::connected('a');
+    for message in ["one", "two", "three", "four", "five"] {
+        a.sends('b', message);
+    }
+    a.sends('b', ActorExitRequest::new()).sends('c', "other").ack('b', User, 1).anything();
+    a.reconnects('b').gives(&[
+        "frame a->b urgent#2 0 (base 0) exit",
+        "frame a->b user#1 1 (base 1) two",
+        "frame a->b user#1 2 (base 1) three",
+        "frame a->b user#1 3 (base 1) four",
+    ]);
+    a.ack('b', User, 4).gives(&["frame a->b user#1 4 (base 4) five", "acknowledged 3"]);
+    a.ack('b', User, 5).anything();
+    a.reconnects('b').gives(&["frame a->b urgent#2 0 (base 0) exit"]);
+    a.reconnects('d').gives(&[]);
+}
+
+#[test]
+fn what_is_sent_again_after_a_reconnect_is_taken_once() {
+    let mut b = Side::connected('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").gives(&["arrived a->b one", "arrived a->b two"]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#1 1"]);
+    // The acknowledgement was lost, and so was the third message.
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").gets('a', 2, 0, "three");
+    b.gives(&["frame b->a ack user#1 1", "frame b->a ack user#1 1", "arrived a->b three"]);
+    b.handled('a', User, [1, 2]).flushes_acks().gives(&["frame b->a ack user#1 3"]);
+}
+
+#[test]
+fn after_a_reconnect_a_receiver_says_again_how_far_it_came() {
+    let mut b = Side::connected('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").handled('a', User, [0]).flushes_acks().anything();
+    b.reconnects('a').gives(&["frame b->a ack user#1 1"]);
+    b.closes(User).anything();
+    b.reconnects('a').gives(&["frame b->a closed user#1 1"]);
+    b.reconnects('c').gives(&[]);
+}
+
+#[test]
+fn a_connection_that_comes_back_too_late_has_nothing_to_send_again() {
+    let mut a = Side::connected('a');
+    a.sends('b', "one")
+        .at(300_000)
+        .timeout()
+        .gives(&["frame a->b user#1 0 (base 0) one", "undelivered a->b one (Expired, maybe handled)"]);
+    a.reconnects('b').gives(&[]);
+    a.sends('b', "two").gives(&["frame a->b user#1 1 (base 1) two"]);
 }
 
 // -- the receiver ----------------------------------------------------------------------------------------------

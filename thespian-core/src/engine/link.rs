@@ -311,9 +311,7 @@ impl Links {
         }
         link.last_used = now;
         if let Some(reason) = self.closed.get(&key.1) {
-            let frame = Frame::Closed { lane: key.1, link: number, handled: link.handled(), reason: *reason };
-            out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
-            return;
+            return link.refuse(self.me, key, *reason, out);
         }
         if base > link.expected {
             // The sender gave up on what is missing; what came early of it is not waited for any longer.
@@ -377,8 +375,7 @@ impl Links {
         self.closed.insert(lane, reason);
         for (key, link) in self.incoming.iter_mut().filter(|(key, _)| key.1 == lane) {
             link.early.clear();
-            let frame = Frame::Closed { lane, link: link.link, handled: link.handled(), reason };
-            out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
+            link.refuse(self.me, *key, reason, out);
         }
     }
 
@@ -391,11 +388,22 @@ impl Links {
     }
 
     /// There is another connection to this peer, and whatever was on its way by an earlier one may be lost: sends again
-    /// what is not acknowledged.
+    /// what is not acknowledged, and says again how far its own messages came.
     pub fn peer_back(&mut self, peer: ActorAddress, out: &mut Outputs) {
         for lane in [Lane::Urgent, Lane::User] {
-            if let Some(link) = self.outgoing.get(&(peer, lane)) {
+            if let Some(link) =
+                self.outgoing.get(&(peer, lane)).filter(|_| !is_on(Bug::NoResendAfterReconnect))
+            {
                 link.transmit_again(self.me, (peer, lane), out);
+            }
+            // The peer may have sent again before this side knew, and the answer to that went the old way.
+            if let Some(link) =
+                self.incoming.get_mut(&(peer, lane)).filter(|_| !is_on(Bug::NoAckAfterReconnect))
+            {
+                match self.closed.get(&lane) {
+                    Some(reason) => link.refuse(self.me, (peer, lane), *reason, out),
+                    None => link.acknowledge(self.me, (peer, lane), true, out),
+                }
             }
         }
     }
@@ -654,6 +662,11 @@ impl Incoming {
         envelope.set_place(*taken);
         self.pending.push_back(Taken { number: *taken, sequence });
         arrived.push(envelope);
+    }
+
+    fn refuse(&self, me: ActorAddress, key: (ActorAddress, Lane), reason: DeadReason, out: &mut Outputs) {
+        let frame = Frame::Closed { lane: key.1, link: self.link, handled: self.handled(), reason };
+        out.effect(Effect::Frame { from: me, to: key.0, frame: Box::new(frame) });
     }
 
     fn acknowledge(&mut self, me: ActorAddress, key: (ActorAddress, Lane), again: bool, out: &mut Outputs) {
