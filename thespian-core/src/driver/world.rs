@@ -863,13 +863,13 @@ impl World {
     fn abandon(&mut self, system: usize, actions: &mut Actions) {
         for (_, action) in &actions.others {
             let Action::Create(create) = action else { continue };
-            let system = &mut self.systems[system];
             let free = match &create.spec.global_name {
-                Some(name) => system.admin.abandon_claim(name, &create.address),
+                Some(name) => self.systems[system].admin.abandon_claim(name, &create.address),
                 None => true,
             };
             if free {
-                system.unreserve(&create.address);
+                // Somebody may have been told the address in a way that no engine sees, and written to it.
+                self.discard(create.address);
             }
         }
         actions.clear();
@@ -984,6 +984,9 @@ impl World {
     /// There will be nobody at this address.
     fn discard(&mut self, address: ActorAddress) {
         let Some(at) = self.find(&address) else { return };
+        if !matches!(self.systems[at.0].nodes[at.1], Node::Reserved(_)) {
+            return;
+        }
         let Node::Reserved(reserved) = self.systems[at.0].release(at.1) else { return };
         for parked in reserved.parked {
             match parked {

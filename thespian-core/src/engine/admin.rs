@@ -224,7 +224,7 @@ impl Admin {
             }
             AdminInput::PeerBack(peer) => {
                 if let Some(links) = &mut self.links {
-                    links.peer_back(peer, out);
+                    links.peer_back(now, peer, out);
                 }
             }
             AdminInput::Launched(address, Ok(())) => self.launched(now, address, out),

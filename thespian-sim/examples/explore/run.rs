@@ -93,13 +93,17 @@ impl Run {
 
     fn begin(&mut self) -> Result<(), Error> {
         let count = 1 + self.random.below(3);
-        let window = 1 + self.random.below(32) as u32;
+        // What systems that talk to each other agree about.
+        let window_max = 32 + self.random.below(100) as u32;
+        let window_bytes = if self.random.chance(0.3) { 100 } else { Limits::default().window_bytes };
         for _ in 0..count {
             let high = 5 + self.random.below(60) as u32;
             let limits = Limits {
                 outgoing_high: high,
                 outgoing_low: high / 2,
-                window,
+                window: 1 + self.random.below(32) as u32,
+                window_max,
+                window_bytes,
                 delivery_limit: DELIVERY_LIMIT,
                 endpoint_queue: 100,
                 flush_wait: Duration::from_secs(2),
