@@ -39,8 +39,21 @@ const DELIVERIES_PER_LOOK: u64 = 1024;
 
 /// What carries frames between actors that are as if in processes of their own.
 pub trait Network: Send {
-    /// After which delays a frame arrives: none if it is lost, several if it is repeated.
+    /// Whether it loses frames one by one, or only all that are on their way between two addresses at once.
+    fn carrier(&self) -> Carrier {
+        Carrier::Lossy
+    }
+
+    /// After which delays a frame arrives: none if it is lost, several if it is repeated. What a reliable network loses
+    /// takes the connection with it, and all frames between the two that are still on their way.
     fn frame(&mut self, now: Time, from: &ActorAddress, to: &ActorAddress, frame: &Frame) -> Vec<Duration>;
+
+    /// How long after a connection was lost the first of these is told that there is another one to the second; `None`
+    /// while there can be none, and then [`World::reconnect`] says when to ask again.
+    fn reconnect(&mut self, now: Time, to: &ActorAddress, peer: &ActorAddress) -> Option<Duration> {
+        let _ = (now, to, peer);
+        Some(Duration::ZERO)
+    }
 
     /// How long word between an actor and its admin takes; it is not lost and keeps its order.
     fn control(&mut self, now: Time) -> Duration;
@@ -132,6 +145,8 @@ pub struct World {
     event_count: u64,
     /// When the last word on a control channel arrives, so that the next does not overtake it.
     control: BTreeMap<ActorAddress, Time>,
+    /// From whom to whom nothing passes until there is another connection, and whether one is under way.
+    broken: BTreeMap<(ActorAddress, ActorAddress), bool>,
     answers: BTreeMap<CallId, Result<ActorAddress, Error>>,
     call_count: u64,
     paused: BTreeSet<ActorAddress>,
@@ -205,6 +220,7 @@ struct EndpointNode {
 enum Event {
     Frame { from: ActorAddress, to: ActorAddress, frame: Box<Frame> },
     PeerGone { to: ActorAddress, peer: ActorAddress, reason: DeadReason, details: String },
+    PeerBack { to: ActorAddress, peer: ActorAddress },
     Admin { system: SystemId, input: Box<AdminInput> },
     Host { to: ActorAddress, message: ToHost },
     Finished(ActorAddress),
@@ -226,6 +242,7 @@ impl World {
             events: BTreeMap::new(),
             event_count: 0,
             control: BTreeMap::new(),
+            broken: BTreeMap::new(),
             answers: BTreeMap::new(),
             call_count: 0,
             paused: BTreeSet::new(),
@@ -237,7 +254,8 @@ impl World {
         }
     }
 
-    /// Puts every actor that is created from now on as if in a process of its own, behind this network.
+    /// Puts every actor that is created from now on as if in a process of its own, behind this network. Its carrier is
+    /// the same all the time.
     pub fn set_network(&mut self, network: Box<dyn Network>) {
         self.network = Some(network);
     }
@@ -250,7 +268,7 @@ impl World {
 
     /// How frames travel, if they do.
     fn carrier(&self) -> Option<Carrier> {
-        self.network.as_ref().map(|_| Carrier::Lossy)
+        self.network.as_ref().map(|network| network.carrier())
     }
 
     /// Adds a system.
@@ -832,13 +850,13 @@ impl World {
     /// A failed attempt releases nothing: addresses and names that it was given are free again.
     fn abandon(&mut self, system: usize, actions: &mut Actions) {
         for create in actions.discard() {
-            let system = &mut self.systems[system];
             let free = match &create.spec.global_name {
-                Some(name) => system.admin.abandon_claim(name, &create.address),
+                Some(name) => self.systems[system].admin.abandon_claim(name, &create.address),
                 None => true,
             };
             if free {
-                system.unreserve(&create.address);
+                // Somebody may have been told the address in a way that no engine sees, and written to it.
+                self.discard(create.address);
             }
         }
     }
@@ -930,6 +948,9 @@ impl World {
     /// There will be nobody at this address.
     fn discard(&mut self, address: ActorAddress) {
         let Some(at) = self.find(&address) else { return };
+        if !matches!(self.systems[at.0].nodes[at.1], Node::Reserved(_)) {
+            return;
+        }
         let Node::Reserved(reserved) = self.systems[at.0].release(at.1) else { return };
         for parked in reserved.parked {
             match parked {
@@ -966,6 +987,28 @@ impl World {
             self.give_back(Box::new(Undelivered::new(envelope, DeadReason::Dead)));
         }
         self.tell_admin(address, address.system(), AdminInput::Exited { address, cause, counters });
+        if self.carrier() == Some(Carrier::Reliable) {
+            self.lose_peer(address);
+        }
+    }
+
+    /// The connections of an actor that is gone end with it. Nobody sends again to find that out, so those that wait for
+    /// its acknowledgement are told.
+    fn lose_peer(&mut self, peer: ActorAddress) {
+        let mut waiting = Vec::new();
+        for system in &self.systems {
+            if system.admin.is_owed_by(peer) {
+                waiting.push(system.admin.address());
+            }
+            waiting.extend(system.nodes.iter().filter_map(|node| match node {
+                Node::Actor(node) if node.host.is_owed_by(peer) => Some(*node.host.address()),
+                Node::Endpoint(node) if node.endpoint.is_owed_by(peer) => Some(*node.endpoint.address()),
+                _ => None,
+            }));
+        }
+        for from in waiting {
+            self.refuse_frame(from, peer);
+        }
     }
 
     /// A killed sender takes with it what nobody has acknowledged.
@@ -1044,12 +1087,48 @@ impl World {
     fn send_frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Box<Frame>) {
         let now = self.now;
         let Some(network) = &mut self.network else { return };
-        let delays = network.frame(now, &from, &to, &frame);
+        let reliable = network.carrier() == Carrier::Reliable;
+        let delays = match self.broken.contains_key(&(from, to)) {
+            true => Vec::new(),
+            false => network.frame(now, &from, &to, &frame),
+        };
+        if reliable && delays.is_empty() && !self.broken.contains_key(&(from, to)) {
+            self.disconnect(from, to);
+        }
         if self.observer.is_some() {
             self.note(Note::Frame { from, to, frame: &frame, copies: delays.len() });
         }
         for delay in delays {
             self.schedule(delay, Event::Frame { from, to, frame: frame.clone() });
+        }
+    }
+
+    /// Ends the connection between two addresses: what is on its way between them is lost, and so is what follows until
+    /// either side has been told that there is another one.
+    pub fn disconnect(&mut self, one: ActorAddress, other: ActorAddress) {
+        self.events.retain(|_, event| match event {
+            Event::Frame { from, to, .. } => (*from, *to) != (one, other) && (*from, *to) != (other, one),
+            _ => true,
+        });
+        for pair in [(one, other), (other, one)] {
+            self.broken.entry(pair).or_default();
+        }
+        self.reconnect();
+    }
+
+    /// Asks the network for another connection for each that was lost.
+    pub fn reconnect(&mut self) {
+        let now = self.now;
+        let Some(network) = &mut self.network else { return };
+        let mut back = Vec::new();
+        for ((to, peer), begun) in self.broken.iter_mut().filter(|(_, begun)| !**begun) {
+            if let Some(delay) = network.reconnect(now, to, peer) {
+                *begun = true;
+                back.push((delay, Event::PeerBack { to: *to, peer: *peer }));
+            }
+        }
+        for (delay, event) in back {
+            self.schedule(delay, event);
         }
     }
 
@@ -1096,6 +1175,7 @@ impl World {
             Event::Host { to, message } => self.host_told(to, message),
             Event::Finished(address) => self.finish(address),
             Event::Launch(launch, outcome) => self.launch(*launch, outcome),
+            Event::PeerBack { to, peer } => self.peer_back(to, peer),
             Event::PeerGone { to, peer, reason, details } => {
                 let Some(at) = self.find(&to) else {
                     if let Some(at) = self.admin_at(&to) {
@@ -1119,6 +1199,25 @@ impl World {
                 self.arm(at);
             }
         }
+    }
+
+    fn peer_back(&mut self, to: ActorAddress, peer: ActorAddress) {
+        let now = self.now;
+        self.broken.remove(&(to, peer));
+        let Some(at) = self.find(&to) else {
+            if let Some(at) = self.admin_at(&to) {
+                self.systems[at].admin.handle(now, AdminInput::PeerBack(peer), &mut self.outputs);
+            }
+            return;
+        };
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Actor(node) => node.host.handle(now, HostInput::PeerBack(peer), &mut self.outputs),
+            Node::Endpoint(node) => {
+                node.endpoint.handle(now, EndpointInput::PeerBack(peer), &mut self.outputs);
+            }
+            _ => {}
+        }
+        self.arm(at);
     }
 
     fn schedule(&mut self, delay: Duration, event: Event) {

@@ -84,7 +84,7 @@ impl Endpoint {
             EndpointInput::Undelivered(undelivered) => self.undelivered(*undelivered, out),
             EndpointInput::PeerBack(peer) => {
                 if let Some(links) = &mut self.links {
-                    links.peer_back(peer, out);
+                    links.peer_back(now, peer, out);
                 }
             }
             EndpointInput::PeerGone { peer, reason, details } => {

@@ -181,7 +181,7 @@ impl Host {
             HostInput::PeerGone { peer, reason, details } => self.peer_gone(now, peer, reason, &details, out),
             HostInput::PeerBack(peer) => {
                 if let Some(links) = &mut self.links {
-                    links.peer_back(peer, out);
+                    links.peer_back(now, peer, out);
                 }
             }
             HostInput::FromAdmin(ToHost::ChildExited { child, cause }) => {

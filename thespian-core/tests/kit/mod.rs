@@ -82,7 +82,8 @@ pub(crate) fn ms(milliseconds: u64) -> Time {
 /// The bounds that a test gives its engines: small ones, so that they are reached.
 pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Arc<Limits> {
     plant();
-    let mut limits = Limits { outgoing_high: 4, outgoing_low: 2, window: 3, ..Limits::default() };
+    let mut limits =
+        Limits { outgoing_high: 4, outgoing_low: 2, window: 3, window_max: 3, ..Limits::default() };
     change(&mut limits);
     limits.check().expect("the test's bounds make sense");
     Arc::new(limits)
