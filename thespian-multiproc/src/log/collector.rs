@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 use thespian_core::Error;
 
 use super::handler::Guarded;
-use super::line::line;
+use super::line::{Escaped, line};
 use super::output::{Output, Stderr};
 use super::rotation::RotatingFile;
 use super::settings::Destination;
 use super::{Format, LONGEST_RECORD, LogHandlers, LogRecord, Logging};
 
-/// How many bytes of lines are written at once at least, when that many records are waiting.
+/// After how many bytes of records their lines are written, if so many are waiting.
 const BATCH_BYTES: usize = 64 * 1024;
 
 /// Reads records from the receiving end of a [`log_channel`](super::log_channel), and writes them, one line each.
@@ -30,6 +30,8 @@ pub struct Collector {
     sink: Sink,
     /// Packets that were no records. They are told the first time: nobody but our own processes can send any.
     unreadable: u64,
+    /// One byte more than a record has, to see which packets are longer.
+    packet: Box<[u8]>,
 }
 
 enum Sink {
@@ -80,7 +82,7 @@ impl Collector {
                 }
             }
         };
-        Ok(Collector { sink, unreadable: 0 })
+        Ok(Collector { sink, unreadable: 0, packet: vec![0; LONGEST_RECORD + 1].into() })
     }
 
     /// Collects until every sending end is closed: the whole system is gone.
@@ -91,32 +93,49 @@ impl Collector {
     ///
     /// If `channel` cannot be read at all, because it is no receiving end.
     pub fn run(&mut self, channel: &impl AsFd) -> io::Result<()> {
-        // One byte more than a record has, to see which packets are longer.
-        let mut packet = vec![0; LONGEST_RECORD + 1];
-        while let Some(length) = receive(channel, &mut packet, MsgFlags::empty())? {
-            self.take(&packet[..length]);
-            // What else is there goes into the same write.
-            while self.pending() < BATCH_BYTES {
-                match receive(channel, &mut packet, MsgFlags::MSG_DONTWAIT) {
-                    Ok(Some(length)) => self.take(&packet[..length]),
-                    // An end or an error is seen again above, after this batch is written.
-                    Ok(None) | Err(_) => break,
-                }
-            }
-            self.write();
+        while let Some(length) = receive(channel, &mut self.packet, MsgFlags::empty())? {
+            self.take(length);
+            // An end or an error is seen again above, after this batch is written.
+            let _ = self.collect(channel);
         }
         Ok(())
     }
 
-    fn take(&mut self, packet: &[u8]) {
-        match LogRecord::decode(packet) {
+    /// Collects what is there, without waiting, and not more than a batch of it. Says whether more may come: for a process
+    /// whose loop waits for other things too.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Collector::run).
+    pub fn collect(&mut self, channel: &impl AsFd) -> io::Result<bool> {
+        let mut bytes = 0;
+        let more = loop {
+            if bytes >= BATCH_BYTES {
+                break Ok(true);
+            }
+            match receive(channel, &mut self.packet, MsgFlags::MSG_DONTWAIT) {
+                Ok(Some(length)) => {
+                    bytes += length;
+                    self.take(length);
+                }
+                Ok(None) => break Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(true),
+                Err(error) => break Err(error),
+            }
+        };
+        self.write();
+        more
+    }
+
+    /// Takes the packet of that length that has just been received.
+    fn take(&mut self, length: usize) {
+        match LogRecord::decode(&self.packet[..length]) {
             Ok(record) => self.add(record),
             Err(error) => {
                 self.unreadable += 1;
                 if self.unreadable == 1 {
                     let text = format!(
-                        "a packet of {} bytes on the log channel is no record: {error}; this is told once",
-                        packet.len()
+                        "a packet of {length} bytes on the log channel is no record: {error}; this is told once"
                     );
                     self.add(LogRecord::of_this_process(Level::Warn, text));
                 }
@@ -138,15 +157,6 @@ impl Collector {
             Sink::File(lines, output) => tell(lines.take(|lines| output.write(lines))),
         }
     }
-
-    /// How many bytes of lines are to be written.
-    fn pending(&self) -> usize {
-        match &self.sink {
-            // Done with each record; the bound lets the loop of `run` end all the same.
-            Sink::Terminal(_) | Sink::Handler(_) => BATCH_BYTES,
-            Sink::Stderr(lines, _) | Sink::File(lines, _) => lines.formatted.0.lock().len(),
-        }
-    }
 }
 
 impl fmt::Debug for Collector {
@@ -157,7 +167,7 @@ impl fmt::Debug for Collector {
             Sink::File(..) => "file",
             Sink::Handler(_) => "handler",
         };
-        f.debug_struct("Collector").field("sink", &sink).field("unreadable", &self.unreadable).finish()
+        f.debug_struct("Collector").field("sink", &sink).finish_non_exhaustive()
     }
 }
 
@@ -175,8 +185,8 @@ fn receive(channel: &impl AsFd, packet: &mut [u8], flags: MsgFlags) -> io::Resul
 
 /// Tells people what cannot be told in the log. If that fails too, nobody is left to be told.
 fn tell(text: Option<String>) {
-    if let Some(text) = text {
-        let _ = writeln!(io::stderr(), "thespian: {text}");
+    for line in text.iter().flat_map(|text| text.lines()) {
+        let _ = writeln!(io::stderr(), "thespian: {}", Escaped(line));
     }
 }
 
@@ -347,15 +357,30 @@ mod tests {
         let mut first = collector(&to_file(&folder), None);
         sender.send(&LogRecord { pid: 7, ..record(Level::Info, "one") });
         sender.send(&LogRecord { pid: 7, ..record(Level::Info, "two") });
-        let mut packet = vec![0; LONGEST_RECORD + 1];
-        let length = receive(&receiving, &mut packet, MsgFlags::empty()).unwrap().unwrap();
-        first.take(&packet[..length]);
-        first.write();
+        assert!(first.collect(&receiving).unwrap());
         drop((first, receiving));
         sender.send(&LogRecord { pid: 7, ..record(Level::Info, "three") });
         sender.close();
         collector(&to_file(&folder), None).run(&kept).unwrap();
         assert_eq!(read(&folder.file("log")), "INFO  pid 7: one\nINFO  pid 7: two\nINFO  pid 7: three\n");
+    }
+
+    #[test]
+    fn what_is_there_is_collected_without_waiting() {
+        let folder = Folder::new();
+        let (sending, receiving) = log_channel().unwrap();
+        let sender = LogSender::new(sending);
+        let mut collector = collector(&to_file(&folder), None);
+        assert!(collector.collect(&receiving).unwrap());
+        sender.send(&LogRecord { pid: 7, ..record(Level::Info, "one") });
+        assert!(collector.collect(&receiving).unwrap());
+        assert_eq!(read(&folder.file("log")), "INFO  pid 7: one\n");
+        // More than a batch is collected in more than one go.
+        let records = 2 * BATCH_BYTES / 40_000 + 1;
+        (0..records).for_each(|_| sender.send(&record(Level::Info, &"x".repeat(40_000))));
+        sender.close();
+        let goes = 1 + std::iter::from_fn(|| collector.collect(&receiving).unwrap().then_some(())).count();
+        assert!(goes > 1 && goes < records, "{goes}");
     }
 
     #[test]

@@ -52,11 +52,15 @@ pub struct Internals {
 
 #[derive(Debug, Default)]
 struct Trouble {
+    /// Whose: a forked child begins anew.
+    process: u32,
     /// Failures since the last success.
     failures: u32,
     paused_until: Option<Instant>,
     /// Lines since the last success.
     dropped: u64,
+    /// Whether the last line was not written to its end.
+    is_torn: bool,
 }
 
 impl Internals {
@@ -127,11 +131,15 @@ impl Internals {
 
     fn append(&self, now: Instant, level: &str, text: &str) {
         let mut trouble = self.trouble.lock();
+        let process = std::process::id();
+        if trouble.process != process {
+            *trouble = Trouble { process, ..Trouble::default() };
+        }
         if trouble.paused_until.is_some_and(|until| now < until) {
             trouble.dropped += 1;
             return;
         }
-        let mut lines = String::new();
+        let mut lines = String::from(if trouble.is_torn { "\n" } else { "" });
         if trouble.dropped > 0 {
             let text = format!(
                 "{} lines of this process are missing here, which could not be written",
@@ -141,8 +149,9 @@ impl Internals {
         }
         lines.push_str(&line(level, text));
         match self.append_line(lines.as_bytes()) {
-            Ok(()) => *trouble = Trouble::default(),
-            Err(_) => {
+            Ok(written) if written == lines.len() => *trouble = Trouble { process, ..Trouble::default() },
+            outcome => {
+                trouble.is_torn |= outcome.is_ok();
                 trouble.dropped += 1;
                 trouble.failures += 1;
                 let pauses = trouble.failures >= FAILURES_BEFORE_PAUSE;
@@ -151,16 +160,14 @@ impl Internals {
         }
     }
 
-    fn append_line(&self, line: &[u8]) -> io::Result<()> {
+    /// Says how many bytes were written: fewer than there are if the disk is full now. One call, so that lines of several
+    /// processes do not mix.
+    fn append_line(&self, line: &[u8]) -> io::Result<usize> {
         let mut open = Open::at(&self.path)?;
         if open.has_to_rotate(line.len(), self.max_bytes) && open.rotate(&self.path)? {
             open = Open::at(&self.path)?;
         }
-        // One call, so that lines of several processes do not mix; a disk that takes half of it is full.
-        match open.file.write(line)? {
-            written if written == line.len() => Ok(()),
-            _ => Err(io::ErrorKind::StorageFull.into()),
-        }
+        open.file.write(line)
     }
 }
 

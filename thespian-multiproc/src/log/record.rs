@@ -60,6 +60,23 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
+    /// What was handed to the `log` macros, made by this process now, in nobody's name.
+    pub fn new(record: &::log::Record<'_>) -> LogRecord {
+        let draft = Draft::new(record);
+        LogRecord {
+            time: draft.time,
+            level: draft.level,
+            target: draft.target.into_owned(),
+            module_path: draft.module_path.map(Cow::into_owned),
+            file: draft.file.map(Cow::into_owned),
+            line: draft.line,
+            text: draft.text.into_owned(),
+            actor: None,
+            actor_type: None,
+            pid: draft.pid,
+        }
+    }
+
     /// A record of the process itself, about its logging.
     pub(crate) fn of_this_process(level: Level, text: String) -> LogRecord {
         LogRecord {

@@ -45,7 +45,8 @@ impl LogSource {
         Ok(source)
     }
 
-    /// The logger of this process, if it is one of these: then it, or the process that forked it, has installed it.
+    /// What this process, or one that it was forked from, has installed. It is the process's logger unless that failed; what
+    /// is handed to it directly is collected in any case.
     pub fn installed() -> Option<&'static LogSource> {
         INSTALLED.get()
     }
@@ -130,12 +131,11 @@ impl std::error::Error for LoggerTaken {}
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{AsRawFd, OwnedFd};
     use std::sync::Arc;
 
     use ::log::Level;
     use nix::sys::socket::{MsgFlags, recv};
-    use std::os::fd::AsRawFd;
 
     use super::*;
     use crate::log::testing::{Folder, address};
