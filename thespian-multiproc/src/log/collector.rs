@@ -385,7 +385,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_does_not_end_the_collector() {
-        let logging = Logging::new().to_file(LogFile::new("/dev/full"));
+        let folder = Folder::new();
+        std::os::unix::fs::symlink("/dev/full", folder.file("log")).unwrap();
+        let logging = to_file(&folder);
         let records: Vec<LogRecord> = (0..100).map(|_| record(Level::Info, "x")).collect();
         collector(&logging, None).run(&channel_with(&records)).unwrap();
     }

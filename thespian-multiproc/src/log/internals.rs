@@ -210,6 +210,8 @@ impl Open {
             return Ok(false);
         }
         match fs::symlink_metadata(path) {
+            // Asked again, whatever was found when it was opened: an administrator's process could rename any device.
+            Ok(found) if !found.is_file() => return Ok(false),
             Ok(found) if (found.dev(), found.ino()) == self.identity => {}
             Ok(_) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
@@ -378,6 +380,47 @@ mod tests {
     }
 
     #[test]
+    fn while_another_process_renames_the_file_it_is_left_to_that_one() {
+        let folder = Folder::new();
+        let path = folder.file("log");
+        let (theirs, ours) = (Open::at(&path).unwrap(), Open::at(&path).unwrap());
+        theirs.file.lock().unwrap();
+        assert!(!ours.rotate(&path).unwrap());
+        assert_eq!(folder.names(), ["log"]);
+        drop(theirs);
+        assert!(ours.rotate(&path).unwrap());
+        assert_eq!(folder.names(), ["log.old"]);
+    }
+
+    #[test]
+    fn a_file_that_another_process_has_renamed_does_not_take_the_new_one_away() {
+        let folder = Folder::new();
+        let path = folder.file("log");
+        let (theirs, ours) = (Open::at(&path).unwrap(), Open::at(&path).unwrap());
+        fs::write(&path, "old").unwrap();
+        assert!(theirs.rotate(&path).unwrap());
+        drop(theirs);
+        fs::write(&path, "new").unwrap();
+        assert!(ours.rotate(&path).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_to_string(folder.file("log.old")).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_device_at_the_path_is_not_renamed() {
+        let folder = Folder::new();
+        // By a link, so that a mistake renames the link and not the machine's device.
+        let path = folder.file("log");
+        let ours = Open::at(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/null", &path).unwrap();
+        assert!(!ours.rotate(&path).unwrap());
+        assert_eq!(folder.names(), ["log"]);
+        let device = Open::at(Path::new("/dev/null")).unwrap();
+        assert!(!device.has_to_rotate(1_000_000, 1));
+    }
+
+    #[test]
     fn where_the_old_name_cannot_be_had_the_file_begins_again() {
         let folder = Folder::new();
         fs::create_dir(folder.file("log.old")).unwrap();
@@ -452,7 +495,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_no_concern_of_the_caller() {
-        let internals = at(Path::new("/dev/full"), 100);
+        // It cannot be a link here. No size is too large, so that a mistake does not rename the machine's device.
+        let internals = at(Path::new("/dev/full"), u64::MAX);
         (0..100).for_each(|_| internals.write(Level::Error, "x"));
         assert_eq!(internals.trouble.lock().dropped, 100);
         assert!(!fs::metadata("/dev/full").unwrap().is_file());

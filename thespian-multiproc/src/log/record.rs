@@ -193,11 +193,9 @@ struct CutText {
 
 impl CutText {
     fn add(&mut self, piece: &str) {
-        // Nothing is added behind a gap.
-        if self.total == self.text.len() as u64 {
-            let room = self.limit - self.text.len();
-            self.text.push_str(&piece[..piece.floor_char_boundary_of(room)]);
-        }
+        // A short piece may get in behind a character that did not fit; the mark then takes the place of both.
+        let room = self.limit - self.text.len();
+        self.text.push_str(&piece[..piece.floor_char_boundary_of(room)]);
         self.total += piece.len() as u64;
     }
 

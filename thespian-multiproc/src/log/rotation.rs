@@ -104,6 +104,10 @@ impl RotatingFile {
     /// between leaves a gap in the numbers, and nothing is lost.
     fn rotate(&mut self) -> io::Result<()> {
         self.open = None;
+        // Asked again, whatever was found when it was opened: an administrator's process could rename any device.
+        if !fs::metadata(&self.settings.path)?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         if self.settings.old_files == 0 {
             return fs::remove_file(&self.settings.path);
         }
@@ -144,6 +148,8 @@ pub(super) fn write_all(file: &mut impl Write, bytes: &[u8]) -> Result<(), Unwri
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::log::testing::Folder;
 
@@ -221,11 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_never_renamed() {
-        let path = PathBuf::from("/dev/null");
-        let mut file = RotatingFile::new(LogFile { path: path.clone(), max_bytes: 80, old_files: 1 });
-        file.write(lines(0..100).as_bytes()).unwrap();
-        assert!(!fs::metadata(path).unwrap().is_file());
+    fn what_is_no_file_is_never_renamed_or_removed() {
+        for old_files in [0, 1] {
+            let folder = Folder::new();
+            // By a link, so that a mistake renames the link and not the machine's device.
+            symlink("/dev/null", folder.file("log")).unwrap();
+            let mut file = file(&folder, old_files);
+            file.write(lines(0..100).as_bytes()).unwrap();
+            assert!(file.rotate().is_err());
+            assert_eq!(folder.names(), ["log"]);
+        }
     }
 
     #[test]
@@ -233,10 +244,7 @@ mod tests {
         let folder = Folder::new();
         nix::unistd::mkfifo(&folder.file("log"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let unwritten = file(&folder, 1).write(&line(0)).unwrap_err();
-        assert_eq!((unwritten.written, unwritten.error.raw_os_error()), (0, Some(libc_enxio())));
-    }
-
-    fn libc_enxio() -> i32 {
-        nix::errno::Errno::ENXIO as i32
+        let no_reader = nix::errno::Errno::ENXIO as i32;
+        assert_eq!((unwritten.written, unwritten.error.raw_os_error()), (0, Some(no_reader)));
     }
 }

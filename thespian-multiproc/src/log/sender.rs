@@ -375,6 +375,28 @@ mod tests {
     }
 
     #[test]
+    fn while_records_are_dropped_a_later_one_does_not_get_ahead_of_the_report() {
+        let (sending, receiving) = log_channel().unwrap();
+        let sender = LogSender::new(sending);
+        let text = "x".repeat(10_000);
+        while sender.dropped() == 0 {
+            sender.send(&record(Level::Info, &text));
+        }
+        // There is room for a short one in channel and ring, but by far not for half the ring.
+        for _ in 0..5 {
+            assert!(receive(&receiving, MsgFlags::MSG_DONTWAIT).is_some());
+        }
+        sender.send(&record(Level::Info, "short"));
+        assert_eq!(sender.dropped(), 2);
+        let mut last = None;
+        while !sender.flush() || last.is_none() {
+            last = std::iter::from_fn(|| receive(&receiving, MsgFlags::MSG_DONTWAIT)).last();
+        }
+        let rest = std::iter::from_fn(|| receive(&receiving, MsgFlags::MSG_DONTWAIT)).last();
+        assert_eq!(drops(&rest.or(last).unwrap()), Some(2));
+    }
+
+    #[test]
     fn records_of_many_threads_and_processes_arrive_or_are_counted_whatever_the_reader_does() {
         const SENDERS: u64 = 3;
         const THREADS: u64 = 3;
@@ -387,15 +409,21 @@ mod tests {
         let (mut received, mut told) = (0, 0);
         thread::scope(|scope| {
             let writers: Vec<_> = (senders.iter().flat_map(|sender| (0..THREADS).map(move |_| sender)))
-                .map(|sender| {
-                    scope.spawn(|| {
-                        let record = record(Level::Info, &"x".repeat(700));
-                        (0..RECORDS).for_each(|_| sender.send(&record));
+                .zip(0..)
+                .map(|(sender, writer)| {
+                    scope.spawn(move || {
+                        let mut record = record(Level::Info, &"x".repeat(700));
+                        record.pid = writer;
+                        for number in 0..RECORDS {
+                            record.line = Some(number as u32);
+                            sender.send(&record);
+                        }
                     })
                 })
                 .collect();
             let reader = scope.spawn(|| {
                 let (mut received, mut told) = (0, 0);
+                let mut last = [None; (SENDERS * THREADS) as usize];
                 // Begins late, so that there are drops on a machine with a quick reader too.
                 while !reading.load(Ordering::Acquire) {
                     thread::park();
@@ -403,7 +431,12 @@ mod tests {
                 while let Some(record) = receive(&receiving, MsgFlags::empty()) {
                     match drops(&record) {
                         Some(drops) => told += drops,
-                        None => received += 1,
+                        None => {
+                            let last = &mut last[record.pid as usize];
+                            assert!(record.line > *last, "a writer's records have changed places");
+                            *last = record.line;
+                            received += 1;
+                        }
                     }
                 }
                 (received, told)
