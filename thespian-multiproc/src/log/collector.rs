@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use ::log::{Level, Record};
-use env_logger::{Builder, Logger, Target, WriteStyle};
+use env_logger::{Builder, Logger, Target};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 use parking_lot::Mutex;
@@ -69,7 +69,6 @@ impl Collector {
                 Sink::Handler(Guarded::new(name, handler))
             }
             Destination::File(file) => {
-                builder.write_style(WriteStyle::Never);
                 let output = Output::new(RotatingFile::new(file.clone()), format);
                 Sink::File(Lines::new(builder, format), output)
             }

@@ -1,18 +1,16 @@
 //! The internals log: what the runtime has to say for those who look into it (guide section 4.13.3).
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::log::{Level, LevelFilter};
-use nix::fcntl::OFlag;
 use parking_lot::Mutex;
 
 use super::line::{Escaped, Timestamp};
 use super::record::cut;
+use super::shared_file::SharedFile;
 
 /// `THESPLOG_FILE_MAXSIZE` where it is not set, in bytes.
 const DEFAULT_MAX_BYTES: u64 = 50 * 1024;
@@ -61,6 +59,15 @@ struct Trouble {
     dropped: u64,
     /// Whether the last line was not written to its end.
     is_torn: bool,
+}
+
+impl Trouble {
+    /// What a forked child has inherited is told by its parent.
+    fn begin_in(&mut self, process: u32) {
+        if self.process != process {
+            *self = Trouble { process, ..Trouble::default() };
+        }
+    }
 }
 
 impl Internals {
@@ -132,9 +139,7 @@ impl Internals {
     fn append(&self, now: Instant, level: &str, text: &str) {
         let mut trouble = self.trouble.lock();
         let process = std::process::id();
-        if trouble.process != process {
-            *trouble = Trouble { process, ..Trouble::default() };
-        }
+        trouble.begin_in(process);
         if trouble.paused_until.is_some_and(|until| now < until) {
             trouble.dropped += 1;
             return;
@@ -160,70 +165,13 @@ impl Internals {
         }
     }
 
-    /// Says how many bytes were written: fewer than there are if the disk is full now. One call, so that lines of several
-    /// processes do not mix.
+    /// Says how many bytes were written.
     fn append_line(&self, line: &[u8]) -> io::Result<usize> {
-        let mut open = Open::at(&self.path)?;
+        let mut open = SharedFile::at(&self.path)?;
         if open.has_to_rotate(line.len(), self.max_bytes) && open.rotate(&self.path)? {
-            open = Open::at(&self.path)?;
+            open = SharedFile::at(&self.path)?;
         }
-        open.file.write(line)
-    }
-}
-
-/// The file, opened for one line.
-struct Open {
-    file: File,
-    /// `None` for a device, which neither grows nor is renamed.
-    size: Option<u64>,
-    identity: (u64, u64),
-}
-
-impl Open {
-    fn at(path: &Path) -> io::Result<Open> {
-        // Links are not followed, and a pipe that nobody reads is an error instead of a wait.
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let mut options = OpenOptions::new();
-        let file = options.append(true).create(true).mode(0o600).custom_flags(flags.bits()).open(path)?;
-        let metadata = file.metadata()?;
-        let kind = metadata.file_type();
-        let ours = metadata.uid() == nix::unistd::geteuid().as_raw();
-        // Only the administrator can make a device. A count of 0 is a file that was rotated away since it was opened.
-        if !(kind.is_char_device() || kind.is_file() && ours && metadata.nlink() <= 1) {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        let size = kind.is_file().then_some(metadata.len());
-        Ok(Open { file, size, identity: (metadata.dev(), metadata.ino()) })
-    }
-
-    fn has_to_rotate(&self, more: usize, max_bytes: u64) -> bool {
-        self.size.is_some_and(|size| size > 0 && size + more as u64 > max_bytes)
-    }
-
-    /// Renames the file, if no other process does or has. Says whether there is now another one at the path, or none.
-    ///
-    /// Whoever renames holds the lock of the file that is at the path, so no two do it for the same file, and none for
-    /// the one that has taken its place.
-    fn rotate(&self, path: &Path) -> io::Result<bool> {
-        if self.file.try_lock().is_err() {
-            // Another process is at it. This line still goes into the full file.
-            return Ok(false);
-        }
-        match fs::symlink_metadata(path) {
-            // Asked again, whatever was found when it was opened: an administrator's process could rename any device.
-            Ok(found) if !found.is_file() => return Ok(false),
-            Ok(found) if (found.dev(), found.ino()) == self.identity => {}
-            Ok(_) => return Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-            Err(error) => return Err(error),
-        }
-        let mut old = path.as_os_str().to_owned();
-        old.push(".old");
-        match fs::rename(path, old) {
-            Ok(()) => Ok(true),
-            // The old name may be taken by a directory, or by somebody else's file: better to begin again than to grow.
-            Err(_) => self.file.set_len(0).map(|()| false),
-        }
+        open.append(line)
     }
 }
 
@@ -256,6 +204,7 @@ fn threshold(name: &str) -> Option<LevelFilter> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::thread;
 
@@ -380,47 +329,6 @@ mod tests {
     }
 
     #[test]
-    fn while_another_process_renames_the_file_it_is_left_to_that_one() {
-        let folder = Folder::new();
-        let path = folder.file("log");
-        let (theirs, ours) = (Open::at(&path).unwrap(), Open::at(&path).unwrap());
-        theirs.file.lock().unwrap();
-        assert!(!ours.rotate(&path).unwrap());
-        assert_eq!(folder.names(), ["log"]);
-        drop(theirs);
-        assert!(ours.rotate(&path).unwrap());
-        assert_eq!(folder.names(), ["log.old"]);
-    }
-
-    #[test]
-    fn a_file_that_another_process_has_renamed_does_not_take_the_new_one_away() {
-        let folder = Folder::new();
-        let path = folder.file("log");
-        let (theirs, ours) = (Open::at(&path).unwrap(), Open::at(&path).unwrap());
-        fs::write(&path, "old").unwrap();
-        assert!(theirs.rotate(&path).unwrap());
-        drop(theirs);
-        fs::write(&path, "new").unwrap();
-        assert!(ours.rotate(&path).unwrap());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(fs::read_to_string(folder.file("log.old")).unwrap(), "old");
-    }
-
-    #[test]
-    fn a_device_at_the_path_is_not_renamed() {
-        let folder = Folder::new();
-        // By a link, so that a mistake renames the link and not the machine's device.
-        let path = folder.file("log");
-        let ours = Open::at(&path).unwrap();
-        fs::remove_file(&path).unwrap();
-        symlink("/dev/null", &path).unwrap();
-        assert!(!ours.rotate(&path).unwrap());
-        assert_eq!(folder.names(), ["log"]);
-        let device = Open::at(Path::new("/dev/null")).unwrap();
-        assert!(!device.has_to_rotate(1_000_000, 1));
-    }
-
-    #[test]
     fn where_the_old_name_cannot_be_had_the_file_begins_again() {
         let folder = Folder::new();
         fs::create_dir(folder.file("log.old")).unwrap();
@@ -491,6 +399,35 @@ mod tests {
         let texts = texts(&path);
         assert!(texts[0].starts_with("4 lines of this process are missing here"), "{texts:?}");
         assert_eq!([texts[1].trim_start(), texts[2].trim_start()], ["back", "again"]);
+    }
+
+    #[test]
+    fn a_line_after_a_torn_one_begins_a_line_of_its_own() {
+        let folder = Folder::new();
+        let path = folder.file("log");
+        let internals = at(&path, 10_000);
+        internals.write(Level::Error, "whole");
+        let mut torn = fs::read_to_string(&path).unwrap();
+        torn.truncate(torn.len() - 4);
+        fs::write(&path, &torn).unwrap();
+        let process = std::process::id();
+        *internals.trouble.lock() = Trouble { process, dropped: 1, is_torn: true, ..Trouble::default() };
+        internals.write(Level::Error, "next");
+        let texts = texts(&path);
+        assert_eq!(texts.len(), 3);
+        assert!(texts[0].ends_with("wh") && texts[1].starts_with("1 lines") && texts[2].ends_with("next"));
+        assert!(!internals.trouble.lock().is_torn);
+    }
+
+    #[test]
+    fn a_forked_child_does_not_tell_what_its_parent_has_dropped() {
+        let internals = at(Path::new("/dev/full"), u64::MAX);
+        (0..10).for_each(|_| internals.write(Level::Error, "x"));
+        let mut trouble = internals.trouble.lock();
+        trouble.begin_in(std::process::id());
+        assert!(trouble.dropped == 10 && trouble.paused_until.is_some());
+        trouble.begin_in(std::process::id().wrapping_add(1));
+        assert!(trouble.dropped == 0 && trouble.paused_until.is_none());
     }
 
     #[test]

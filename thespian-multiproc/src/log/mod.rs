@@ -23,6 +23,7 @@ mod ring;
 mod rotation;
 mod sender;
 mod settings;
+mod shared_file;
 mod source;
 #[cfg(test)]
 mod testing;

@@ -199,9 +199,17 @@ mod tests {
         let folder = Folder::new();
         let long = "x".repeat(200) + "\n";
         file(&folder, 3).write(format!("{}{long}{}", lines(0..1), lines(1..2)).as_bytes()).unwrap();
+        assert_eq!(folder.names(), ["log", "log.1", "log.2"]);
         assert_eq!(read(&folder, "log.2"), lines(0..1));
         assert_eq!(read(&folder, "log.1"), long);
         assert_eq!(read(&folder, "log"), lines(1..2));
+    }
+
+    #[test]
+    fn an_empty_file_is_not_renamed_for_a_line_that_fits_nowhere() {
+        let folder = Folder::new();
+        file(&folder, 3).write(("x".repeat(200) + "\n").as_bytes()).unwrap();
+        assert_eq!(folder.names(), ["log"]);
     }
 
     #[test]
