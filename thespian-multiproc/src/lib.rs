@@ -49,6 +49,7 @@ mod clock;
 mod control;
 mod init;
 mod launch;
+mod logging;
 mod plane;
 mod signals;
 mod start;
@@ -56,6 +57,11 @@ mod sys;
 
 pub use base::Multiproc;
 pub use init::{Init, init};
+pub use logging::{
+    Collector, Format, Internals, LONGEST_NAME, LONGEST_RECORD, LONGEST_TEXT, LogFile, LogHandler,
+    LogHandlers, LogRecord, LogSender, LogSource, LoggerTaken, Logging, RING_BYTES, RUNTIME_TARGET,
+    log_channel,
+};
 
 /// Notes something for the people who look after the runtime itself.
 pub(crate) fn internals(level: log::Level, text: &str) {
