@@ -156,6 +156,8 @@ impl Core {
             }
             Effect::ToAdmin { from, message } => self.tell_admin(from, message),
             Effect::Restart(_) => self.restart = true,
+            // A child that an exiting actor asked for: who has a message for it, this actor first of all, must not wait.
+            Effect::Discard(address) => self.release(address),
             Effect::Stopped(_) => {
                 self.stopped = true;
                 // Said last: the admin takes it for the end of all that this actor has to say.
