@@ -1,6 +1,16 @@
 //! `multiprocTCPBase`.
 //!
 //! - the conformance suite, with each startup method
+//! - [`deaths`]: an actor's process ends, hangs or is sent signals
+//! - [`ends`]: how a system ends, and how it does not
+//! - [`programs`]: who joins a system, and what stands in the way
+//! - [`load`]: many actors, many messages
+
+mod actors;
+mod deaths;
+mod ends;
+mod load;
+mod programs;
 
 use std::process::ExitCode;
 
@@ -13,8 +23,15 @@ const METHODS: &[&str] = &["fork"];
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
-    let suite = Suite::new(thespian_tcp::NAME, |builder| {
+    let mut suite = Suite::new(thespian_tcp::NAME, |builder| {
         builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0)
     });
-    METHODS.iter().fold(suite, |suite, method| suite.conformance(method)).run()
+    for method in METHODS {
+        suite = suite.conformance(method);
+        for scenarios in [deaths::SCENARIOS, ends::SCENARIOS, programs::SCENARIOS, load::SCENARIOS] {
+            suite = suite.scenarios(method, scenarios);
+        }
+        suite = suite.programs(method, ends::PROGRAMS).programs(method, programs::PROGRAMS);
+    }
+    suite.run()
 }
