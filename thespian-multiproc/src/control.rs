@@ -132,6 +132,8 @@ pub(crate) struct Surroundings {
     pub(crate) transport: Vec<u8>,
     /// How processes hold on to each other.
     pub(crate) ties: Ties,
+    /// Below this nothing is logged.
+    pub(crate) log_level: log::LevelFilter,
 }
 
 /// The two layers that let a process end with its admin. Each suffices alone; both are on but in tests of the other.

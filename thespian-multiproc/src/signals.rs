@@ -1,7 +1,7 @@
 //! The signals that a process of the host takes note of (decision D16).
 
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,6 +87,11 @@ impl Signals {
     /// Can be read when a signal has come.
     pub(crate) fn descriptor(&self) -> RawFd {
         self.reader.as_raw_fd()
+    }
+
+    /// The same, for `poll`.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
     }
 
     /// What has come since this was last asked.

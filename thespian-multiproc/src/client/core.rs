@@ -16,6 +16,7 @@ use thespian_core::{
 use crate::clock::Clock;
 use crate::control::{self, ToAdminProcess, ToProcess, Welcome};
 use crate::plane::{AdminLink, Engines, Plane};
+use crate::runtime_log;
 
 /// Fewer addresses for endpoints than this are topped up.
 const FEW_ADDRESSES: usize = 8;
@@ -372,7 +373,7 @@ impl Core {
 
     fn say(&mut self, word: &ToAdminProcess) {
         if let Err(error) = self.plane.say(word) {
-            log::error!(target: "thespian", "word to the admin could not be encoded: {error}");
+            runtime_log::say(log::Level::Error, &format!("word to the admin could not be encoded: {error}"));
         }
     }
 
@@ -423,10 +424,13 @@ impl Core {
             }
             Effect::ToAdmin { from, message } => {
                 if let Err(error) = self.plane.say(&ToAdminProcess::Engine(from, message)) {
-                    log::warn!(target: "thespian", "a dead letter could not be encoded: {error}");
+                    runtime_log::say(
+                        log::Level::Warn,
+                        &format!("a dead letter could not be encoded: {error}"),
+                    );
                 }
             }
-            Effect::Log(Log { level, text, .. }) => log::log!(target: "thespian", level, "{text}"),
+            Effect::Log(Log { level, text, .. }) => runtime_log::say(level, &text),
             _ => {}
         }
     }

@@ -61,6 +61,6 @@ fn conformance(method: &'static str) -> Vec<Trial> {
 fn main() {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
     let arguments = Arguments::from_args();
-    let trials = conformance("fork");
+    let trials = ["fork", "forkserver", "spawn"].into_iter().flat_map(conformance).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

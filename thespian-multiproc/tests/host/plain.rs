@@ -20,9 +20,9 @@ use thespian_core::transport::{
 use thespian_core::{ActorAddress, Capabilities, Error, Limits, SystemId};
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
+pub(crate) struct Plain;
 
-pub const NAME: &str = "plainSystemBase";
+pub(crate) const NAME: &str = "plainSystemBase";
 
 thespian_core::__private::inventory::submit! {
     LinkedTransport { base: NAME, restore: |_| Ok(Box::new(Plain)) }
