@@ -20,8 +20,8 @@ use crate::context::Action;
 use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Credit, Disposition, Effect, Endpoint, EndpointInput, Host,
-    HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
+    Admin, AdminConfig, AdminInput, CallId, Credit, Departure, Disposition, Effect, Endpoint, EndpointInput,
+    Host, HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
 };
 use crate::{
     Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Context,
@@ -629,13 +629,13 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Transmit(envelope) => self.transmit(envelope),
+            Output::Frame => self.send_frame(),
             Output::Other(effect) => self.perform_other(*effect),
         }
     }
 
     fn perform_other(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => self.send_frame(from, to, frame),
             Effect::Return(undelivered) => self.give_back(undelivered),
             Effect::ToAdmin { from, message } => {
                 self.tell_admin(from, from.system(), AdminInput::FromHost(from, message));
@@ -1121,8 +1121,9 @@ impl World {
         *last
     }
 
-    fn send_frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Box<Frame>) {
+    fn send_frame(&mut self) {
         let now = self.now;
+        let Some(Departure { from, to, frame }) = self.outputs.poll_frame() else { return };
         let Some(network) = &mut self.network else { return };
         let reliable = network.carrier() == Carrier::Reliable;
         let delays = match self.broken.contains_key(&(from, to)) {
@@ -1136,7 +1137,7 @@ impl World {
             self.note(Note::Frame { from, to, frame: &frame, copies: delays.len() });
         }
         for delay in delays {
-            self.schedule(delay, Event::Frame { from, to, frame: frame.clone() });
+            self.schedule(delay, Event::Frame { from, to, frame: Box::new(frame.clone()) });
         }
     }
 

@@ -426,13 +426,18 @@ impl Host {
         }
     }
 
-    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
+    /// A frame for the actor came, from a process that is not this one.
+    #[inline]
+    pub fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
-        let mut arrived = Vec::new();
+        let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);
         self.progress(now, progress, out);
-        for envelope in arrived {
+        for envelope in arrived.drain(..) {
             self.arrived(now, envelope, out);
+        }
+        if let Some(links) = &mut self.links {
+            links.arrived = arrived;
         }
         self.next(now, out);
     }
@@ -746,24 +751,30 @@ impl Host {
             Disposition::Poisoned => self.rare().poisoned += 1,
             _ => self.handled += 1,
         }
-        // With links it is owed all the same: they acknowledge every message.
-        if !envelope.is_uncounted() {
+        if self.links.is_none() && !envelope.is_uncounted() {
             self.owe(envelope.from(), out);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn settle_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
+        // Half a lane's worth from each of many senders, who could wait for it together.
+        const MANY: u32 = 256;
         let from = envelope.from();
         if let Some(links) = &mut self.links
             && *from != self.address
         {
-            links.handled(*from, Lane::of(envelope.message()), envelope.place());
+            let enough = links.handled(*from, Lane::of(envelope.message()), envelope.place());
+            self.owed += 1;
+            if enough || self.owed >= MANY {
+                self.owed = 0;
+                links.flush_acks(out);
+            }
         }
         self.account(envelope, how, out);
     }
 
-    /// Notes that a sender is to be told. With links it is the links that tell it.
+    /// Notes that a sender in this process is to be told; those behind links are told by them.
     #[inline]
     fn owe(&mut self, from: &ActorAddress, out: &mut Outputs) {
         // Half a lane's worth: often enough that nobody waits for it, seldom enough to cost nothing.
@@ -772,10 +783,8 @@ impl Host {
             if *from == self.address {
                 return;
             }
-            if self.links.is_none() {
-                self.flush_owed(out);
-                self.owed_to = *from;
-            }
+            self.flush_owed(out);
+            self.owed_to = *from;
         }
         self.owed += 1;
         if self.owed >= BATCH {
