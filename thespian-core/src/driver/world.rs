@@ -648,6 +648,7 @@ impl World {
                 self.paused.insert(address);
             }
             Effect::Paused(_) => {}
+            Effect::Overdue(address) => self.overdue(address),
             Effect::Launch(launch) => self.begin_launch(launch),
             Effect::Discard(address) => self.discard(address),
             Effect::Recheck(address) => self.recheck(address),
@@ -1026,6 +1027,14 @@ impl World {
         if self.carrier() == Some(Carrier::Reliable) {
             self.lose_peer(address);
         }
+    }
+
+    /// An actor has not exited in time.
+    fn overdue(&mut self, address: ActorAddress) {
+        let Some(at) = self.find(&address) else { return };
+        let grace = self.systems[at.0].limits.exit_grace.as_secs_f64();
+        let text = format!("did not exit within {grace} s of being asked to");
+        self.end(address, ExitCause::Killed(text));
     }
 
     /// The connections of an actor that is gone end with it. Nobody sends again to find that out, so those that wait for

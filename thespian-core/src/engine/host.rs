@@ -115,6 +115,8 @@ pub enum Reason {
     Relief,
     /// An exiting actor's messages have waited long enough.
     Drain,
+    /// A request to exit has waited long enough.
+    Exit,
 }
 
 /// What few actors have, so that the others are small.
@@ -129,6 +131,8 @@ struct Rare {
     /// The latest time at which a wakeup was due that has been put into the mailbox.
     wakeup_last_due: Time,
     paused_since: Time,
+    /// When a request to exit has waited for a handler for too long; [`Time::FAR`] when that has been said.
+    exit_due: Option<Time>,
     /// Deliveries that a paused actor gets all the same, because all others wait too.
     relief: u32,
     poisoned: u64,
@@ -200,6 +204,13 @@ impl Host {
             self.rare().paused_since = now;
             self.relieve(now, out);
         }
+        if let Some(rare) = &mut self.rare
+            && rare.exit_due.is_some_and(|due| due <= now)
+            && self.busy
+        {
+            rare.exit_due = Some(Time::FAR);
+            out.effect(Effect::Overdue(self.address));
+        }
         self.next(now, out);
     }
 
@@ -248,7 +259,10 @@ impl Host {
             self.next(now, out);
         } else if message.is::<ActorExitRequest>() && !matches!(self.phase, Phase::Draining(_) | Phase::Gone)
         {
-            self.rare().urgent.push_back(envelope);
+            let due = now + self.limits.exit_grace;
+            let rare = self.rare();
+            rare.exit_due.get_or_insert(due);
+            rare.urgent.push_back(envelope);
             self.next(now, out);
         } else if self.phase == Phase::Running {
             self.enqueue(now, envelope, out);
@@ -333,6 +347,10 @@ impl Host {
     #[cold]
     fn system_dealt_with(&mut self, now: Time, envelope: &Envelope, out: &mut Outputs) {
         if let Some(request) = envelope.message().downcast_ref::<ActorExitRequest>() {
+            let due = now + self.limits.exit_grace;
+            let rare = self.rare();
+            let another = rare.urgent.iter().any(|waiting| waiting.message().is::<ActorExitRequest>());
+            rare.exit_due = another.then_some(due);
             self.begin_exit(now, request.is_recursive(), out);
         } else if let Some(notice) = envelope.message().downcast_ref::<ChildActorExited>()
             && envelope.is_by_runtime()
@@ -917,7 +935,9 @@ impl Host {
             Phase::Draining(until) => Some((until, Reason::Drain)),
             _ => None,
         };
-        [wakeup, resend, relief, drain].into_iter().flatten().min_by_key(|(due, _)| *due)
+        let exit = self.rare.as_ref().and_then(|rare| rare.exit_due).filter(|due| *due < Time::FAR);
+        let exit = exit.map(|due| (due, Reason::Exit));
+        [wakeup, resend, relief, drain, exit].into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 
     // -- getters -----------------------------------------------------------------------------------------------
@@ -957,7 +977,11 @@ impl Host {
     /// Whether the engine may have a deadline; quicker to ask than [`Host::poll_timeout`].
     #[inline]
     pub fn may_have_timeout(&self) -> bool {
-        self.links.is_some() || self.rare.as_ref().is_some_and(|rare| self.paused || !rare.wakeups.is_empty())
+        self.links.is_some()
+            || self
+                .rare
+                .as_ref()
+                .is_some_and(|rare| self.paused || rare.exit_due.is_some() || !rare.wakeups.is_empty())
     }
 
     /// How the actor is.

@@ -197,6 +197,9 @@ pub enum Effect {
     Paused(ActorAddress),
     /// Check and construct an actor, and report with [`AdminInput::Launched`].
     Launch(Box<Launch>),
+    /// The actor's handler has been running for longer than [`Limits::exit_grace`](crate::Limits::exit_grace) while a
+    /// request to exit waits for it: end it without asking it, and report [`AdminInput::Exited`]. Said once.
+    Overdue(ActorAddress),
     /// There will be no actor at this address: give what waits for it back to its senders.
     Discard(ActorAddress),
     /// Run the capability check of a running actor, and report with [`AdminInput::Rechecked`].

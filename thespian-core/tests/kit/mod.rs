@@ -309,6 +309,7 @@ fn effect_line(effect: &Effect) -> String {
         Effect::Launch(launch) => format!("launch {} {}", name(&launch.address), launch.kind.name()),
         Effect::Discard(address) => format!("discard {}", name(address)),
         Effect::Recheck(address) => format!("recheck {}", name(address)),
+        Effect::Overdue(address) => format!("overdue {}", name(address)),
         Effect::Kill(address) => format!("kill {}", name(address)),
         Effect::Answer { call, result: Ok(address) } => format!("answer {} {}", call.0, name(address)),
         Effect::Answer { call, result: Err(error) } => format!("answer {} error: {error}", call.0),
