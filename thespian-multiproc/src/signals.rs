@@ -79,7 +79,9 @@ impl Signals {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in signals {
             REGISTERED.lock().push(signal_hook::flag::register(*signal, flag.clone())?);
-            REGISTERED.lock().push(signal_hook::low_level::pipe::register(*signal, self.writer.try_clone()?)?);
+            REGISTERED
+                .lock()
+                .push(signal_hook::low_level::pipe::register(*signal, self.writer.try_clone()?)?);
         }
         self.noted.push((note, flag));
         Ok(())
