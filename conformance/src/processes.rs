@@ -32,6 +32,9 @@ use thespian_core::{ActorAddress, ActorStatus, ActorSystem, Builder, Error, Stat
 use crate::ground::Subject;
 use crate::{SCENARIOS, play};
 
+/// The startup methods that a base with processes has (guide section 9.4).
+pub const METHODS: &[&str] = &["fork", "forkserver", "spawn"];
+
 /// Names the trial that a program is to play.
 const TRIAL: &str = "THESPIAN_TRIAL";
 
@@ -430,20 +433,29 @@ fn of_run(run: &str) -> Vec<Process> {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
     };
-    let pids = entries(Path::new("/proc")).into_iter();
-    let pids = pids.filter_map(|entry| entry.file_name()?.to_str()?.parse::<u32>().ok());
-    pids.filter(has_mark).map(Process::of).filter(|process| process.state != 'X').collect()
+    pids().filter(has_mark).map(Process::of).filter(|process| process.state != 'X').collect()
 }
 
-/// The processes whose parent is this one, with those that have ended and were not asked how.
-pub fn children_of(parent: u32) -> Vec<Process> {
-    let pids = entries(Path::new("/proc")).into_iter();
-    let pids = pids.filter_map(|entry| entry.file_name()?.to_str()?.parse::<u32>().ok());
-    pids.map(Process::of).filter(|process| process.parent == parent).collect()
+/// The processes of this trial's actors.
+pub fn actors() -> Vec<Process> {
+    of_this_run().into_iter().filter(|process| process.title.starts_with("thespian actor")).collect()
+}
+
+/// Processes that have ended, and whose parents, processes of this trial, have not asked how.
+pub fn zombies() -> Vec<Process> {
+    let parents: Vec<u32> = of_this_run().into_iter().map(|process| process.pid).collect();
+    let ended = |process: &Process| process.state == 'Z' && parents.contains(&process.parent);
+    pids().map(Process::of).filter(ended).collect()
 }
 
 fn own_children() -> Vec<Process> {
-    children_of(std::process::id())
+    let own = std::process::id();
+    pids().map(Process::of).filter(|process| process.parent == own).collect()
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = entries(Path::new("/proc")).into_iter();
+    entries.filter_map(|entry| entry.file_name()?.to_str()?.parse().ok())
 }
 
 fn own_descriptors() -> Vec<String> {

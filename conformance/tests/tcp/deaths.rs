@@ -9,7 +9,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use thespian_conformance::processes::{
-    LINGER, Process, ProcessScenario, Processes, admins, children_of, eventually, pid_of,
+    LINGER, Process, ProcessScenario, Processes, admins, eventually, pid_of, zombies,
 };
 use thespian_core::{ActorAddress, ActorState, ActorStatus, ActorSystem, ExitCause, StatusReq};
 
@@ -82,9 +82,7 @@ impl Family {
         let notices = heard();
         assert_eq!(notices.len(), 2, "{notices:?}");
         assert_eq!((notices[0].0, notices[1].0), (self.child, self.sibling));
-        let admin = admins()[0].pid;
-        let zombies = || children_of(admin).into_iter().filter(|child| child.state == 'Z').count();
-        assert!(eventually(LINGER, || zombies() == 0), "the admin has not buried them");
+        assert!(eventually(LINGER, || zombies().is_empty()), "not buried: {:?}", zombies());
         notices[0].1.clone()
     }
 

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use thespian_conformance::processes::{
-    Process, ProcessScenario, Processes, admins, children_of, eventually, pid_of,
-};
+use thespian_conformance::processes::{Process, ProcessScenario, Processes, actors, eventually, pid_of};
 use thespian_core::{ActorAddress, ActorStatus, Context, Handled, Message, StatusReq, actor};
 
 use crate::actors::{Deed, Doer, SOON, answers, ask};
@@ -47,9 +45,9 @@ fn a_thousand_actors_live_at_once(ground: &Processes) {
     let children: Vec<ActorAddress> =
         system.request(&parent, Deed::BegetMany(COUNT), 3 * SOON).expect("an answer");
     assert!(children.iter().all(|child| answers(&system, child)));
-    let processes = children_of(admins()[0].pid);
+    let processes = actors();
     assert_eq!(processes.len() as u32, COUNT + 1);
-    let own: u64 = processes.iter().map(|process| own_memory(process)).sum();
+    let own: u64 = processes.iter().map(own_memory).sum();
     assert!(own < u64::from(COUNT) * OWN_KIB, "{own} KiB");
     system.shutdown().expect("down");
 }

@@ -1,6 +1,8 @@
 //! `multiprocTCPBase`.
 //!
-//! - the conformance suite, with each startup method
+//! With each startup method:
+//!
+//! - the conformance suite
 //! - [`deaths`]: an actor's process ends, hangs or is sent signals
 //! - [`ends`]: how a system ends, and how it does not
 //! - [`programs`]: who joins a system, and what stands in the way
@@ -14,12 +16,9 @@ mod programs;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::Suite;
+use thespian_conformance::processes::{METHODS, Suite};
 use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
-
-/// The startup methods that there are.
-const METHODS: &[&str] = &["fork"];
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();

@@ -6,13 +6,10 @@ mod plain;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::Suite;
+use thespian_conformance::processes::{METHODS, Suite};
 use thespian_multiproc::Multiproc;
 
 use plain::Plain;
-
-/// The startup methods that there are.
-const METHODS: &[&str] = &["fork"];
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
