@@ -54,8 +54,8 @@
 //!
 //! On others, the simple base and the simulator, it **blocks** in the handler of the command until that has ended, and says so
 //! in the log, once. What is sent to it waits in its mailbox, and a [`CommandAbort`] finds nothing to abort; a timeout works as
-//! it does elsewhere, and so does output as it comes. In the simulator commands are as real as anywhere, and take no virtual
-//! time.
+//! it does elsewhere. What the actor sends meanwhile, partial output above all, arrives once the command has ended, because the
+//! others have to wait too. In the simulator commands are as real as anywhere, and take no virtual time.
 //!
 //! # Settings
 //!

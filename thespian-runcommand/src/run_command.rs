@@ -203,7 +203,8 @@ impl Desk {
             let has_updates = running.outline.output_updates.is_some();
             self.look(ctx);
             if has_updates {
-                // They are to come while the command runs, and not to pile up until it ends.
+                // However much comes, it is no more than one attempt may ask for. Where actors have processes it also goes out
+                // at once.
                 ctx.flush();
             }
         }
