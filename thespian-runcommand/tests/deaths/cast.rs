@@ -1,0 +1,224 @@
+//! The roles that this program plays besides that of the test.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{self, ExitCode, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise, sigprocmask};
+use nix::unistd::{pause, setsid};
+use thespian_core::{ActorExitRequest, ActorSystem};
+use thespian_runcommand::{Command, CommandAbort, CommandStarted, RunCommand, RunCommandSettings, RunCommandWith};
+use thespian_simple::Simple;
+
+use crate::kit::{Stage, address};
+use crate::scene::End;
+
+/// Which role, as a name.
+const ROLE: &str = "THESPIAN_ROLE";
+/// The path of the pipe that every process of the command holds.
+pub(crate) const PIPE: &str = "THESPIAN_PIPE";
+/// What tells the processes of one scene from all others.
+pub(crate) const TOKEN: &str = "THESPIAN_TOKEN";
+const END: &str = "THESPIAN_END";
+const MODE: &str = "THESPIAN_MODE";
+
+/// How the actor runs its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Watching,
+    Blocking,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    /// The process with the actor.
+    Actor,
+    /// The command: one of each kind below it, and one more of its own.
+    Command,
+    /// Leads a process group.
+    Group,
+    /// Leads a session, and leaves two in it behind: a daemon.
+    Daemon,
+    /// Stays, and takes no notice of signals that can be blocked.
+    Deaf,
+    /// Is stopped.
+    Stopped,
+    /// Takes in what its children leave behind, as the guardian does.
+    Reaper,
+    /// Replaces itself by another one in another session, again and again.
+    Runner,
+}
+
+/// Those that the command starts.
+const BROOD: [(&str, Role); 6] = [
+    ("group", Role::Group),
+    ("daemon", Role::Daemon),
+    ("deaf", Role::Deaf),
+    ("stopped", Role::Stopped),
+    ("reaper", Role::Reaper),
+    ("runner", Role::Runner),
+];
+
+/// How many say that they are there: the brood, the command itself, and what the daemon and the reaper leave behind.
+pub(crate) const VOICES: usize = BROOD.len() + 1 + 2 + 1;
+
+/// What this process is to be, if it is not the test.
+pub(crate) fn role() -> Option<Role> {
+    let name = env::var(ROLE).ok()?;
+    Some(match name.as_str() {
+        "actor" => Role::Actor,
+        "command" => Role::Command,
+        name => BROOD.iter().find(|(known, _)| *known == name).expect("a role of this play").1,
+    })
+}
+
+/// This program, in that role.
+fn program(role: &str) -> process::Command {
+    let mut program = process::Command::new(env::current_exe().unwrap());
+    program.env(ROLE, role);
+    program
+}
+
+/// The process with the actor.
+pub(crate) fn actor(mode: Mode, end: End) -> process::Command {
+    let mut actor = program("actor");
+    actor.env(MODE, format!("{mode:?}")).env(END, end.name()).process_group(0).stdin(Stdio::piped());
+    actor
+}
+
+impl Role {
+    pub(crate) fn play(self) -> ExitCode {
+        match self {
+            Role::Actor => return act(),
+            Role::Command => command(),
+            Role::Group => stay(),
+            Role::Daemon => {
+                setsid().unwrap();
+                speak();
+                start("deaf");
+                start("group");
+            }
+            Role::Deaf => {
+                sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None).unwrap();
+                stay();
+            }
+            Role::Stopped => {
+                speak();
+                raise(Signal::SIGSTOP).unwrap();
+                rest();
+            }
+            Role::Reaper => {
+                nix::sys::prctl::set_child_subreaper(true).unwrap();
+                start("group");
+                stay();
+            }
+            Role::Runner => {
+                let _ = setsid();
+                if env::var_os("THESPIAN_RAN").is_none() {
+                    speak();
+                }
+                // Whoever is ended in between has no next.
+                let _ = held(program("runner").env("THESPIAN_RAN", "yes")).spawn();
+            }
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+/// The command's process: it opens the pipe, and hands it on as the standard input of all others.
+fn command() {
+    let pipe = OpenOptions::new().write(true).open(env::var_os(PIPE).unwrap()).unwrap();
+    nix::unistd::dup2_stdin(&pipe).unwrap();
+    drop(pipe);
+    for (role, _) in BROOD {
+        start(role);
+    }
+    speak();
+    println!("ready");
+    if End::of_environment() == Some(End::CommandEnds) {
+        // Until the test says so, which it does through the pipe's path.
+        while !std::path::Path::new(&format!("{}.end", env::var(PIPE).unwrap())).exists() {
+            std::thread::yield_now();
+        }
+        return;
+    }
+    rest();
+}
+
+fn start(role: &str) {
+    held(&mut program(role)).spawn().unwrap();
+}
+
+/// With the pipe, and nothing that keeps the command's output open.
+fn held(program: &mut process::Command) -> &mut process::Command {
+    let pipe = io::stdin().as_fd().try_clone_to_owned().unwrap();
+    program.stdin(pipe).stdout(Stdio::null()).stderr(Stdio::null())
+}
+
+/// Says that this process is there.
+fn speak() {
+    File::from(io::stdin().as_fd().try_clone_to_owned().unwrap()).write_all(b"!").unwrap();
+}
+
+fn stay() {
+    speak();
+    rest();
+}
+
+fn rest() {
+    loop {
+        pause();
+    }
+}
+
+/// The process with the actor: it runs the command, and ends in its way when a line comes.
+fn act() -> ExitCode {
+    let end = End::of_environment().unwrap();
+    let exe = env::current_exe().unwrap().into_os_string().into_string().unwrap();
+    let command = Command {
+        env: Some(env::vars().chain([(ROLE.to_string(), "command".to_string())]).collect()),
+        report_on_start: true,
+        ..Command::new(exe, [""; 0])
+    };
+    if env::var(MODE).unwrap() == "Blocking" {
+        let system = ActorSystem::builder().base(Simple).unregistered().start().unwrap();
+        let actor = system.create_actor::<RunCommand>().unwrap();
+        system.tell(&actor, command).unwrap();
+        println!("over");
+        return ExitCode::SUCCESS;
+    }
+    let settings = RunCommandSettings { grace: Duration::from_millis(50), ..RunCommandSettings::default() };
+    let mut stage = Stage::new::<RunCommandWith>(settings);
+    stage.tell(address(10), command);
+    let (_, started) = stage.next(Duration::ZERO).expect("it has started");
+    println!("{}", started.downcast::<CommandStarted>().unwrap().pid);
+    io::stdin().read_line(&mut String::new()).unwrap();
+    match end {
+        End::Abort => process::abort(),
+        End::Exit => process::exit(3),
+        End::Drop => drop(stage),
+        End::Request => stage.tell(address(10), ActorExitRequest::new()),
+        End::AbortCommand | End::KillGuardian => {
+            stage.tell(address(10), CommandAbort);
+            let _ = stage.next(Duration::from_secs(60)).expect("a result");
+        }
+        _ => rest(),
+    }
+    println!("over");
+    ExitCode::SUCCESS
+}
+
+impl End {
+    fn of_environment() -> Option<End> {
+        let name = env::var(END).ok()?;
+        End::ALL.into_iter().find(|end| end.name() == name)
+    }
+
+    fn name(self) -> String {
+        format!("{self:?}")
+    }
+}
