@@ -17,7 +17,7 @@ use nix::unistd::{Pid, mkfifo};
 use crate::cast::{self, Mode, PIPE, TOKEN, VOICES};
 
 /// Longer than anything takes, also on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(30);
 
 /// What ends the actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,6 @@ impl Place {
             assert_eq!(word, b'!');
         }
         self.eventually(|| self.survivors().is_empty());
-        fs::remove_dir_all(&self.folder).unwrap();
     }
 
     fn wait_until_gone(&self, process: &str) {
@@ -179,6 +178,24 @@ impl Place {
             }
             self.survivors().iter().all(|survivor| is_actor(survivor))
         });
+    }
+}
+
+/// Also when the test fails: what it has started ends with it.
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).unwrap();
+        let until = Instant::now() + SOON;
+        while std::thread::panicking() && Instant::now() < until {
+            let survivors = self.survivors();
+            if survivors.is_empty() {
+                break;
+            }
+            for survivor in survivors {
+                let pid = survivor.split(' ').next().unwrap().parse().unwrap();
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
     }
 }
 
