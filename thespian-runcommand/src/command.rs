@@ -207,7 +207,8 @@ impl fmt::Debug for Command {
         // Cleaned before it is quoted, because a quoted secret looks different, and after, because the parts are together
         // only then.
         let args: Vec<String> = self.args.iter().map(|argument| omit.clean(argument)).collect();
-        let variables = self.env.as_ref().map(|env| env.keys().map(|name| omit.clean(name)).collect::<Vec<_>>());
+        let variables =
+            self.env.as_ref().map(|env| env.keys().map(|name| omit.clean(name)).collect::<Vec<_>>());
         let text = format!(
             "Command {{ exe: {:?}, args: {args:?}, use_shell: {:?}, error_ok: {:?}, logger: {:?}, logtag: {:?}, \
              input_src: {:?}, output_updates: {:?}, max_bufsize: {:?}, variables: {variables:?}, timeout: {:?}, \
@@ -296,7 +297,10 @@ mod tests {
             (Command { max_bufsize: usize::MAX, ..plain() }, "at most 268435456"),
             (Command { timeout: Some(zero), ..plain() }, "Command::timeout is zero"),
             (Command { timeout: Some(Duration::MAX), ..plain() }, "at most 3153600000s"),
-            (Command { input_src: Some(Bytes(vec![0; MOST_INPUT + 1])), ..plain() }, "Command::input_src is 268435457"),
+            (
+                Command { input_src: Some(Bytes(vec![0; MOST_INPUT + 1])), ..plain() },
+                "Command::input_src is 268435457",
+            ),
         ];
         for (command, expected) in cases {
             let text = refused(command);
@@ -317,12 +321,16 @@ mod tests {
         assert_eq!(command.to_string(), "login --password=... now");
         let debug = format!("{command:?} {command:#?}");
         assert!(!debug.contains(secret) && !debug.contains("cret"), "{debug}");
-        assert!(debug.contains("--password=...") && debug.contains("login ...") && debug.contains("7 bytes"), "{debug}");
+        assert!(
+            debug.contains("--password=...") && debug.contains("login ...") && debug.contains("7 bytes"),
+            "{debug}"
+        );
     }
 
     #[test]
     fn a_secret_in_two_arguments_is_omitted_too() {
-        let command = Command { omit_string: Some("open sesame".into()), ..Command::new("say", ["open", "sesame"]) };
+        let command =
+            Command { omit_string: Some("open sesame".into()), ..Command::new("say", ["open", "sesame"]) };
         assert_eq!(command.to_string(), "say ...");
     }
 
@@ -340,11 +348,8 @@ mod tests {
             report_on_start: true,
             ..plain()
         };
-        let large = Command {
-            input_src: Some(Bytes(vec![1])),
-            env: Some(BTreeMap::new()),
-            ..command.clone()
-        };
+        let large =
+            Command { input_src: Some(Bytes(vec![1])), env: Some(BTreeMap::new()), ..command.clone() };
         assert_eq!(large.outline(), command);
     }
 }

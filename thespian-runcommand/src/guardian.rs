@@ -24,7 +24,10 @@
 //! The guardian is a fork that never runs another program, of a process that may have had threads. So from the first line
 //! to the last it does nothing but system calls: no allocation, no lock, no panic.
 
-#![expect(unsafe_code, reason = "fork, and system calls that have no safe wrapper; each block says why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "fork, and system calls that have no safe wrapper; each block says why it is sound"
+)]
 
 use std::ffi::c_int;
 use std::io;
@@ -469,7 +472,10 @@ fn exit() -> ! {
 fn milliseconds(time: Option<Duration>) -> PollTimeout {
     let Some(time) = time else { return PollTimeout::NONE };
     let milliseconds = time.as_nanos().div_ceil(1_000_000);
-    i32::try_from(milliseconds).ok().and_then(|time| PollTimeout::try_from(time).ok()).unwrap_or(PollTimeout::MAX)
+    i32::try_from(milliseconds)
+        .ok()
+        .and_then(|time| PollTimeout::try_from(time).ok())
+        .unwrap_or(PollTimeout::MAX)
 }
 
 #[cfg(test)]
@@ -493,7 +499,8 @@ mod tests {
     #[test]
     fn numbers_are_read_across_pieces() {
         let mut numbers = Numbers::default();
-        let mut read = |text: &[u8]| -> Vec<i32> { text.iter().filter_map(|byte| numbers.next(*byte)).collect() };
+        let mut read =
+            |text: &[u8]| -> Vec<i32> { text.iter().filter_map(|byte| numbers.next(*byte)).collect() };
         assert_eq!(read(b"12 345 67"), [12, 345]);
         assert_eq!(read(b"8 \n 9"), [678]);
         assert_eq!(read(b" "), [9]);

@@ -145,8 +145,8 @@ mod settings;
 
 pub use command::{Command, LONGEST_TIMEOUT, Logger, MOST_INPUT, MOST_KEPT};
 pub use messages::{
-    CommandAbort, CommandError, CommandLog, CommandOutput, CommandProblem, CommandResult, CommandStarted, Ending,
-    LogLevel, NOT_RUN, UNKNOWN,
+    CommandAbort, CommandError, CommandLog, CommandOutput, CommandProblem, CommandResult, CommandStarted,
+    Ending, LogLevel, NOT_RUN, UNKNOWN,
 };
 pub use output::Captured;
 pub use run_command::{RunCommand, RunCommandWith};

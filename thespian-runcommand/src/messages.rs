@@ -223,7 +223,10 @@ mod tests {
             result(3, Ending::Exited, "bad hunter2").to_string(),
             "CommandResult FAILED Error #3 bad ..."
         );
-        assert_eq!(result(-15, Ending::TimedOut, "").to_string(), "CommandResult FAILED Error #-15 (timed out)");
+        assert_eq!(
+            result(-15, Ending::TimedOut, "").to_string(),
+            "CommandResult FAILED Error #-15 (timed out)"
+        );
         let debug = format!("{:?}", result(3, Ending::Exited, "bad hunter2"));
         assert!(!debug.contains("hunter2") && debug.contains("Captured(11 bytes)"), "{debug}");
     }

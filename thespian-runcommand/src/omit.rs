@@ -34,7 +34,9 @@ impl<'a> Omit<'a> {
             return (self.clean(&String::from_utf8_lossy(head)), None);
         }
         if let Some(secret) = self.0.map(str::as_bytes) {
-            let cut = |fits: &dyn Fn(usize) -> bool| (1..secret.len()).rev().find(|&length| fits(length)).unwrap_or(0);
+            let cut = |fits: &dyn Fn(usize) -> bool| {
+                (1..secret.len()).rev().find(|&length| fits(length)).unwrap_or(0)
+            };
             head = &head[..head.len() - cut(&|length| head.ends_with(&secret[..length]))];
             tail = &tail[cut(&|length| tail.starts_with(&secret[secret.len() - length..]))..];
         }
@@ -76,7 +78,9 @@ mod tests {
     #[test]
     fn a_secret_that_comes_together_again_is_omitted_all_the_same() {
         for secret in [".", "...", "*", "a...b", "aa", "[omitted]", "o", "ab"] {
-            for text in [secret.to_string(), format!("{secret}{secret}"), format!("a{secret}b"), "aabb. *o".into()] {
+            for text in
+                [secret.to_string(), format!("{secret}{secret}"), format!("a{secret}b"), "aabb. *o".into()]
+            {
                 for text in [format!("a{text}b"), text] {
                     let cleaned = clean(secret, &text);
                     assert!(!cleaned.contains(secret), "{secret:?} is in {cleaned:?}, from {text:?}");
@@ -90,7 +94,10 @@ mod tests {
     #[test]
     fn what_a_cut_has_left_of_a_secret_is_omitted() {
         let omit = Omit::new(Some("password"));
-        assert_eq!(omit.texts(&captured("it is pass", "ord, then", 1)), ("it is ".into(), Some(", then".into())));
+        assert_eq!(
+            omit.texts(&captured("it is pass", "ord, then", 1)),
+            ("it is ".into(), Some(", then".into()))
+        );
         assert_eq!(omit.texts(&captured("it is pass", "", 0)), ("it is pass".into(), None));
         assert_eq!(omit.text(&captured("a password", "b", 9)), "a ... [...] b");
     }

@@ -45,7 +45,11 @@ impl Captured {
     /// What was kept as a text, with ` [...] ` where something was left out. What is not UTF-8 is replaced. Nothing is
     /// omitted from it: it is for programs.
     pub fn text(&self) -> Cow<'_, str> {
-        if self.is_whole() { String::from_utf8_lossy(&self.head.0) } else { Omit::new(None).text(self).into() }
+        if self.is_whole() {
+            String::from_utf8_lossy(&self.head.0)
+        } else {
+            Omit::new(None).text(self).into()
+        }
     }
 }
 
@@ -125,7 +129,11 @@ mod tests {
         for piece in 1..21 {
             assert_eq!(kept(10, text, piece), ("01234".into(), "fghij".into(), 10), "in pieces of {piece}");
             assert_eq!(kept(7, text, piece), ("012".into(), "ghij".into(), 13), "in pieces of {piece}");
-            assert_eq!(kept(19, text, piece), ("012345678".into(), "abcdefghij".into(), 1), "in pieces of {piece}");
+            assert_eq!(
+                kept(19, text, piece),
+                ("012345678".into(), "abcdefghij".into(), 1),
+                "in pieces of {piece}"
+            );
             assert_eq!(kept(1, text, piece), (String::new(), "j".into(), 19), "in pieces of {piece}");
         }
     }

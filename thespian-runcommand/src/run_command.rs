@@ -234,7 +234,14 @@ impl Running {
         let process = match Process::start(&job.command, grace) {
             Ok(process) => process,
             Err(StartFailure { errno, text }) => {
-                finish(job, errno, Ending::NotStarted, [Captured::default(), text_of(&text)], Duration::ZERO, ctx);
+                finish(
+                    job,
+                    errno,
+                    Ending::NotStarted,
+                    [Captured::default(), text_of(&text)],
+                    Duration::ZERO,
+                    ctx,
+                );
                 return None;
             }
         };

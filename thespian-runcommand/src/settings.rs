@@ -48,7 +48,10 @@ impl RunCommandSettings {
     pub fn check(&self) -> Result<(), Error> {
         let RunCommandSettings { queue_limit, grace } = self;
         if *queue_limit > MOST_WAITING {
-            return Err(invalid("queue_limit", format!("is {queue_limit}, and must be at most {MOST_WAITING}")));
+            return Err(invalid(
+                "queue_limit",
+                format!("is {queue_limit}, and must be at most {MOST_WAITING}"),
+            ));
         }
         if *grace > LONGEST_GRACE {
             return Err(invalid("grace", format!("is {grace:?}, and must be at most {LONGEST_GRACE:?}")));
@@ -72,7 +75,8 @@ mod tests {
         for settings in [&zero, &most, &RunCommandSettings::default()] {
             assert_eq!(settings.check(), Ok(()));
         }
-        let refused = RunCommandSettings { queue_limit: MOST_WAITING + 1, ..zero }.check().expect_err("refused");
+        let refused =
+            RunCommandSettings { queue_limit: MOST_WAITING + 1, ..zero }.check().expect_err("refused");
         assert!(refused.to_string().contains("queue_limit: is 100001"), "{refused}");
         let refused = RunCommandSettings { grace: Duration::MAX, ..most }.check().expect_err("refused");
         assert!(refused.to_string().contains("RunCommandSettings::grace"), "{refused}");

@@ -60,7 +60,7 @@ impl Ground {
     pub(crate) fn exit(&mut self) {
         self.tell(ActorExitRequest::new());
         if let Ground::Stage(stage) = self {
-            assert!(stage.has_exited());
+            assert!(stage.actor.is_none());
         }
     }
 

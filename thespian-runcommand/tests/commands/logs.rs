@@ -18,10 +18,8 @@ fn logged(ground: &mut Ground, command: impl FnOnce(ActorAddress) -> Command) ->
 }
 
 pub(crate) fn a_command_is_logged_at_its_logger(ground: &mut Ground) {
-    let lines = logged(ground, |logger| Command {
-        logger: Logger::Actor(logger),
-        ..Command::new("seq", ["12"])
-    });
+    let lines =
+        logged(ground, |logger| Command { logger: Logger::Actor(logger), ..Command::new("seq", ["12"]) });
     let expected = "seq CMD: seq 12|seq OUT| 1|seq OUT| 2|seq OUT| 3|seq OUT| 4|seq OUT| 5|seq OUT| [...]|\
                     seq OUT| 8|seq OUT| 9|seq OUT| 10|seq OUT| 11|seq OUT| 12|seq completed successfully";
     assert_eq!(lines.join("|"), expected);
@@ -30,7 +28,12 @@ pub(crate) fn a_command_is_logged_at_its_logger(ground: &mut Ground) {
 pub(crate) fn a_failure_is_an_error_unless_it_is_expected(ground: &mut Ground) {
     let script = "echo oh >&2; exit 3";
     let failing = |error_ok| {
-        move |logger| Command { logger: Logger::Actor(logger), logtag: Some("x".into()), error_ok, ..Command::shell(script) }
+        move |logger| Command {
+            logger: Logger::Actor(logger),
+            logtag: Some("x".into()),
+            error_ok,
+            ..Command::shell(script)
+        }
     };
     let first = format!("x CMD: {script}");
     assert_eq!(logged(ground, failing(false)), [&first, "! x ERR> oh", "! x ERROR exit code: 3"]);
@@ -47,7 +50,10 @@ pub(crate) fn a_tag_replaces_the_program(ground: &mut Ground) {
 }
 
 pub(crate) fn a_silent_command_is_not_logged(ground: &mut Ground) {
-    assert_eq!(logged(ground, |_| Command { logger: Logger::Silent, ..Command::shell("echo x; exit 1") }), [""; 0]);
+    assert_eq!(
+        logged(ground, |_| Command { logger: Logger::Silent, ..Command::shell("echo x; exit 1") }),
+        [""; 0]
+    );
 }
 
 pub(crate) fn what_is_to_be_omitted_is_in_no_log(ground: &mut Ground) {

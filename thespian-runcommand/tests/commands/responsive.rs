@@ -143,7 +143,7 @@ fn an_exit_answers_everybody() {
         assert!(result.command.args == [number] && result.stdout.is_empty() && result.duration.is_zero());
     }
     let Ground::Stage(stage) = &ground else { panic!("this is for an actor that watches") };
-    assert!(stage.has_exited());
+    assert!(stage.actor.is_none());
 }
 
 #[test]

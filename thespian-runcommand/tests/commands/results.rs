@@ -142,10 +142,10 @@ pub(crate) fn what_a_command_leaves_running_ends_with_it(ground: &mut Ground) {
 }
 
 pub(crate) fn what_has_detached_itself_ends_with_it(ground: &mut Ground) {
-    let result = ground.script(&format!(
-        "(setsid sh -c 'echo $$; sleep {FOREVER} & echo $!; exec >&- 2>&-; wait' &) ; \
-         while [ $(pgrep -c -P 1 -f nothing) = 1 ]; do :; done; echo $$"
-    ));
+    // In a session of its own, without its parent, and with none of the command's streams once it has said who it is.
+    let detached = format!("echo $$; kill -USR1 $0; exec >&- 2>&-; sleep {FOREVER} & wait");
+    let wait = format!("trap 'exit 0' USR1; (setsid sh -c '{detached}' $$ &); sleep {FOREVER} & wait");
+    let result = ground.script(&wait);
     assert!(result.success(), "{result}");
     assert_gone(&result);
 }
@@ -163,22 +163,24 @@ fn assert_gone(result: &CommandResult) {
     let text = result.stdout.text().into_owned();
     assert!(!text.is_empty());
     for pid in text.lines() {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(children.is_empty() || !status.contains("CARGO_PKG_NAME=thespian-runcommand"), "{children}");
+        let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
+        assert!(!environment.contains("CARGO_PKG_NAME=thespian-runcommand"), "{pid} is still there");
     }
 }
 
 pub(crate) fn a_command_has_a_session_of_its_own_and_nothing_open(ground: &mut Ground) {
-    // Not the shell's own doing: a descriptor that is open on purpose, and would be inherited.
-    let (reader, writer) = nix::unistd::pipe().unwrap();
-    let result = ground.script("ps -o sid=,pgid= -p $$ | tr -d ' \n' ; echo; echo $$$$; ls /proc/$$/fd | tr '\n' ' '");
+    // Descriptors that a program would inherit, as a library may have opened them.
+    let pipe = nix::unistd::pipe().unwrap();
+    // The fields after the name: state, parent, group, session, terminal.
+    let result = ground.script("echo $$; cat /proc/$$/stat; readlink /proc/$$/fd/*");
     let text = result.stdout.text().into_owned();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), lines.next(), "{result:?}");
-    let open: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
-    assert!(open.iter().all(|fd| ["0", "1", "2", "10", "255"].contains(fd)), "{open:?}");
-    drop((reader, writer));
+    let pid = lines.next().unwrap();
+    let fields: Vec<&str> = lines.next().unwrap().rsplit(") ").next().unwrap().split(' ').collect();
+    assert_eq!(fields[2..5], [pid, pid, "0"]);
+    let open: Vec<&str> = lines.collect();
+    assert_eq!((open.len(), open[0]), (3, "/dev/null"), "{open:?}");
+    drop(pipe);
 }
 
 pub(crate) fn commands_are_answered_in_the_order_they_came(ground: &mut Ground) {
@@ -207,8 +209,7 @@ fn actors_with_bad_settings_are_not_created() {
     assert!(matches!(RunCommand::of(bad.clone()), Err(Error::InvalidSetting { .. })));
     let system =
         thespian_core::ActorSystem::builder().base(thespian_simple::Simple).unregistered().start().unwrap();
-    let Err(Error::ActorStartFailed { details, .. }) =
-        system.create(ActorSpec::with::<RunCommandWith>(bad))
+    let Err(Error::ActorStartFailed { details, .. }) = system.create(ActorSpec::with::<RunCommandWith>(bad))
     else {
         panic!("it was created")
     };

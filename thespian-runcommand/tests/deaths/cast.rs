@@ -13,7 +13,9 @@ use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise, sigprocmask};
 use nix::unistd::setsid;
 use thespian_core::{ActorExitRequest, ActorSystem};
-use thespian_runcommand::{Command, CommandAbort, CommandStarted, RunCommand, RunCommandSettings, RunCommandWith};
+use thespian_runcommand::{
+    Command, CommandAbort, CommandStarted, RunCommand, RunCommandSettings, RunCommandWith,
+};
 use thespian_simple::Simple;
 
 use crate::kit::{Stage, address};
@@ -144,7 +146,6 @@ fn command() {
         start(role);
     }
     speak();
-    println!("ready");
     if End::of_environment() == Some(End::CommandEnds) {
         // Until the test says so, which it does through the pipe's path.
         while !Path::new(&format!("{}.end", env::var(PIPE).unwrap())).exists() {
@@ -155,6 +156,7 @@ fn command() {
     rest();
 }
 
+#[expect(clippy::zombie_processes, reason = "what is left behind is what this is about")]
 fn start(role: &str) {
     held(&mut program(role)).spawn().unwrap();
 }

@@ -6,6 +6,7 @@
 //! `THESPIAN_ROUNDS=200` plays each test so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "the actor's process tells the test what it does")]
 
 #[path = "../kit/mod.rs"]
 mod kit;

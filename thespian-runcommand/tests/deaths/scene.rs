@@ -124,7 +124,8 @@ impl Place {
 
     /// Kills the actor at a moment that differs from round to round, while its command is being started.
     fn kill_early(&self, mut actor: Child, voices: File) {
-        let moment = Duration::from_micros(u64::from(self.folder.as_os_str().len() as u32 + actor.id()) % 97 * 100);
+        let moment =
+            Duration::from_micros(u64::from(self.folder.as_os_str().len() as u32 + actor.id()) % 97 * 100);
         let begun = Instant::now();
         while begun.elapsed() < moment {
             std::thread::yield_now();
@@ -144,7 +145,9 @@ impl Place {
     }
 
     fn wait_until_gone(&self, process: &str) {
-        self.eventually(|| !self.survivors().iter().any(|survivor| survivor.starts_with(&format!("{process} "))));
+        self.eventually(|| {
+            !self.survivors().iter().any(|survivor| survivor.starts_with(&format!("{process} ")))
+        });
     }
 
     fn eventually(&self, holds: impl Fn() -> bool) {
@@ -169,6 +172,8 @@ impl Place {
     }
 
     fn kill_all(&self) {
+        // Only a subreaper can catch the runner for sure; without its pipe it ends by itself.
+        fs::remove_file(&self.path).unwrap();
         // Not the actor, whose end is another matter.
         let is_actor = |survivor: &str| survivor.ends_with(" actor");
         self.eventually(|| {

@@ -16,7 +16,7 @@ use thespian_core::{
 pub(crate) struct Stage {
     host: Host,
     /// `None` when it has exited.
-    actor: Option<Box<dyn ErasedActor>>,
+    pub(crate) actor: Option<Box<dyn ErasedActor>>,
     environment: World,
     out: Outputs,
     actions: Actions,
@@ -50,7 +50,7 @@ impl Stage {
         Stage {
             host: Host::new(config),
             actor: Some(Box::new(A::start(start).expect("it starts"))),
-            environment: World { begun: Instant::now(), capabilities, flushed: 0 },
+            environment: World { begun: Instant::now(), capabilities },
             out: Outputs::new(),
             actions: Actions::new(limits.actions_per_attempt),
             watched: Vec::new(),
@@ -75,13 +75,8 @@ impl Stage {
         self.sent.pop_front()
     }
 
-    pub(crate) fn has_exited(&self) -> bool {
-        self.actor.is_none()
-    }
-
     /// Waits until something can be read, and tells the actor.
     fn turn(&mut self, until: Instant) {
-        // SAFETY is not needed: the descriptors are the actor's, which has them open as long as it has them watched.
         let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         let ready = readable(&self.watched, left);
         if ready.is_empty() {
@@ -170,7 +165,6 @@ fn borrow(fd: i32) -> BorrowedFd<'static> {
 struct World {
     begun: Instant,
     capabilities: Capabilities,
-    flushed: u32,
 }
 
 impl Environment for World {
@@ -190,9 +184,7 @@ impl Environment for World {
         None
     }
 
-    fn flush(&mut self, _: ActorAddress, _: &mut Actions) {
-        self.flushed += 1;
-    }
+    fn flush(&mut self, _: ActorAddress, _: &mut Actions) {}
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
