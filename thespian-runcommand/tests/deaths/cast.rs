@@ -89,7 +89,9 @@ fn program(role: &str) -> process::Command {
 
 /// The process with the actor.
 pub(crate) fn actor(mode: Mode, end: End) -> process::Command {
-    let mut actor = program("actor");
+    // A process that ignores its children, as some daemons do, has the kernel throw away how they have ended.
+    let mut actor = process::Command::new("/bin/sh");
+    actor.args(["-c", "trap '' CHLD; exec \"$0\""]).arg(env::current_exe().unwrap()).env(ROLE, "actor");
     actor.env(MODE, format!("{mode:?}")).env(END, end.name()).process_group(0).stdin(Stdio::piped());
     actor
 }
@@ -196,7 +198,8 @@ fn act() -> ExitCode {
     if env::var(MODE).unwrap() == "Blocking" {
         let system = ActorSystem::builder().base(Simple).unregistered().start().unwrap();
         let actor = system.create_actor::<RunCommand>().unwrap();
-        system.tell(&actor, command).unwrap();
+        let result: CommandResult = system.request(&actor, command, SOON).unwrap();
+        assert!(result.success(), "{result}");
         println!("over");
         return ExitCode::SUCCESS;
     }
