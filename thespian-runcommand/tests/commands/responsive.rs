@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use thespian_core::{ActorExitRequest, WakeupMessage, WatchMessage};
 use thespian_runcommand::{
     Command, CommandAbort, CommandOutput, CommandProblem, CommandResult, CommandStarted, Ending, NOT_RUN,
-    RunCommandSettings,
+    RunCommandSettings, UNKNOWN,
 };
 
 use crate::ground::{Ground, SOON, short_grace};
@@ -147,14 +149,44 @@ fn an_exit_answers_everybody() {
 }
 
 #[test]
+fn a_command_that_is_stopped_is_terminated_all_the_same() {
+    let mut ground = running(RunCommandSettings::default(), "echo ready; kill -STOP $$");
+    wait_for_output(&mut ground);
+    ground.tell(CommandAbort);
+    let aborted: CommandResult = ground.take();
+    assert_eq!((aborted.exitcode, &aborted.ending), (-15, &Ending::Aborted));
+    ground.finish();
+}
+
+#[test]
+fn a_guardian_takes_no_notice_of_signals() {
+    let mut ground = Ground::watching(RunCommandSettings::default());
+    ground.tell(Command { report_on_start: true, ..Command::shell(ENDLESS) });
+    let started: CommandStarted = ground.take();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGPIPE] {
+        kill(guardian_of(started.pid), signal).unwrap();
+    }
+    // What they do to it they have done by then: it is asked after them, and answers.
+    ground.tell(CommandAbort);
+    let result: CommandResult = ground.take();
+    assert_eq!((result.exitcode, &result.ending), (-15, &Ending::Aborted));
+    ground.finish();
+}
+
+#[test]
 fn a_guardian_that_is_killed_takes_the_command_along() {
     let mut ground = Ground::watching(RunCommandSettings::default());
     ground.tell(Command { report_on_start: true, ..Command::shell(ENDLESS) });
     let started: CommandStarted = ground.take();
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", started.pid)).unwrap();
-    let parent = stat.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(parent), nix::sys::signal::Signal::SIGKILL).unwrap();
+    kill(guardian_of(started.pid), Signal::SIGKILL).unwrap();
     let lost: CommandResult = ground.take();
-    assert_eq!((lost.exitcode, &lost.ending), (thespian_runcommand::UNKNOWN, &Ending::Lost));
+    assert_eq!((lost.exitcode, &lost.ending), (UNKNOWN, &Ending::Lost));
     ground.finish();
+}
+
+/// The parent of the command's process.
+fn guardian_of(command: i32) -> Pid {
+    let stat = std::fs::read_to_string(format!("/proc/{command}/stat")).unwrap();
+    let parent = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap();
+    Pid::from_raw(parent.parse().unwrap())
 }

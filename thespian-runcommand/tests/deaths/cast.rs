@@ -14,12 +14,12 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise, sigprocmask};
 use nix::unistd::setsid;
 use thespian_core::{ActorExitRequest, ActorSystem};
 use thespian_runcommand::{
-    Command, CommandAbort, CommandStarted, RunCommand, RunCommandSettings, RunCommandWith,
+    Command, CommandAbort, CommandResult, CommandStarted, RunCommand, RunCommandSettings, RunCommandWith,
 };
 use thespian_simple::Simple;
 
 use crate::kit::{Stage, address};
-use crate::scene::End;
+use crate::scene::{End, SOON};
 
 /// Which role, as a name.
 const ROLE: &str = "THESPIAN_ROLE";

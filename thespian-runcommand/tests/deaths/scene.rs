@@ -17,7 +17,7 @@ use nix::unistd::{Pid, mkfifo};
 use crate::cast::{self, Mode, PIPE, TOKEN, VOICES};
 
 /// Longer than anything takes, also on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// What ends the actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
