@@ -190,12 +190,13 @@ fn rest() {
 fn act() -> ExitCode {
     let end = End::of_environment().unwrap();
     let exe = env::current_exe().unwrap().into_os_string().into_string().unwrap();
+    let is_blocking = env::var(MODE).unwrap() == "Blocking";
     let command = Command {
         env: Some(env::vars().chain([(ROLE.to_string(), "command".to_string())]).collect()),
-        report_on_start: true,
+        report_on_start: !is_blocking,
         ..Command::new(exe, [""; 0])
     };
-    if env::var(MODE).unwrap() == "Blocking" {
+    if is_blocking {
         let system = ActorSystem::builder().base(Simple).unregistered().start().unwrap();
         let actor = system.create_actor::<RunCommand>().unwrap();
         let result: CommandResult = system.request(&actor, command, SOON).unwrap();
