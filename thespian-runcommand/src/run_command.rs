@@ -5,8 +5,8 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use thespian_core::{
-    Actor, ActorAddress, ActorExitRequest, ActorSpec, AnyMessage, Bytes, Context, Error, Failure,
-    FailurePolicy, Flow, Handled, TypeName, Value, WatchMessage,
+    ActorAddress, ActorExitRequest, ActorSpec, AnyMessage, Bytes, Context, Error, FailurePolicy, Flow, Value,
+    WatchMessage, actor,
 };
 
 use crate::output::Keeper;
@@ -56,46 +56,29 @@ impl RunCommand {
     }
 }
 
-impl Actor for RunCommand {
-    type Start = ();
-
-    fn type_name() -> TypeName {
-        "thespian_runcommand::RunCommand".into()
+// One attempt: no command is run twice.
+#[actor(name = "thespian_runcommand::RunCommand", failure_policy = FailurePolicy::NO_RETRY)]
+impl RunCommand {
+    #[start]
+    fn new() -> RunCommand {
+        RunCommand(Desk::new(RunCommandSettings::default()))
     }
 
-    fn start((): ()) -> Result<RunCommand, Failure> {
-        Ok(RunCommand(Desk::new(RunCommandSettings::default())))
-    }
-
-    fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
-        Ok(self.0.receive(message, ctx))
-    }
-
-    /// One attempt: no command is run twice.
-    fn failure_policy() -> FailurePolicy {
-        FailurePolicy::NO_RETRY
+    fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Flow {
+        self.0.receive(message, ctx)
     }
 }
 
-impl Actor for RunCommandWith {
-    type Start = RunCommandSettings;
-
-    fn type_name() -> TypeName {
-        "thespian_runcommand::RunCommandWith".into()
-    }
-
-    fn start(settings: RunCommandSettings) -> Result<RunCommandWith, Failure> {
+#[actor(name = "thespian_runcommand::RunCommandWith", failure_policy = FailurePolicy::NO_RETRY)]
+impl RunCommandWith {
+    #[start]
+    fn new(settings: RunCommandSettings) -> Result<RunCommandWith, Error> {
         settings.check()?;
         Ok(RunCommandWith(Desk::new(settings)))
     }
 
-    fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
-        Ok(self.0.receive(message, ctx))
-    }
-
-    /// One attempt: no command is run twice.
-    fn failure_policy() -> FailurePolicy {
-        FailurePolicy::NO_RETRY
+    fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Flow {
+        self.0.receive(message, ctx)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What is logged.
 
+use std::sync::{Mutex, Once};
+
+use log::{LevelFilter, Log, Metadata, Record};
 use thespian_core::ActorAddress;
 use thespian_runcommand::{Command, CommandLog, CommandResult, LogLevel, Logger};
 
@@ -78,4 +81,49 @@ pub(crate) fn what_is_to_be_omitted_is_in_no_log(ground: &mut Ground) {
     assert_eq!(result.stdout.text(), format!("{secret}\n"), "the output itself is not changed");
     let texts = format!("{result} {result:?} {} {:?}", result.command, result.command);
     assert!(!texts.contains("hunter2"), "{texts}");
+}
+
+/// What the tests of this process have logged.
+struct Collector(Mutex<Vec<String>>);
+
+static COLLECTOR: Collector = Collector(Mutex::new(Vec::new()));
+
+impl Log for Collector {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = format!("{}: {}", record.level(), record.args());
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn flush(&self) {}
+}
+
+pub(crate) fn without_a_logger_the_processs_log_is_used(ground: &mut Ground) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&COLLECTOR).unwrap();
+        log::set_max_level(LevelFilter::Info);
+    });
+    let tag = format!("tag-{:?}", std::thread::current().id());
+    let secret = Some("hunter2".to_string());
+    ground.run(Command {
+        logtag: Some(tag.clone()),
+        omit_string: secret,
+        ..Command::shell("echo hunter2 >&2; exit 1")
+    });
+    let lines = COLLECTOR.0.lock().unwrap();
+    let of_this: Vec<&String> = lines.iter().filter(|line| line.contains(&tag)).collect();
+    let expected = [
+        format!("INFO: {tag} CMD: echo ... >&2; exit 1"),
+        format!("ERROR: {tag} ERR> ..."),
+        format!("ERROR: {tag} ERROR exit code: 1"),
+    ];
+    assert_eq!(of_this, expected.iter().collect::<Vec<_>>());
+    if let Ground::System { system, .. } = ground {
+        let base = format!("INFO: {} cannot watch descriptors", system.base());
+        assert!(lines.iter().any(|line| line.starts_with(&base)), "that it blocks is said");
+    }
 }

@@ -81,6 +81,7 @@ scenarios! {
         a_failure_is_an_error_unless_it_is_expected,
         a_tag_replaces_the_program,
         a_silent_command_is_not_logged,
+        without_a_logger_the_processs_log_is_used,
         what_is_to_be_omitted_is_in_no_log,
     }
 }

@@ -216,3 +216,13 @@ fn actors_with_bad_settings_are_not_created() {
     assert!(details.contains("RunCommandSettings::queue_limit"), "{details}");
     system.shutdown().unwrap();
 }
+
+#[test]
+fn the_actor_is_created_by_name() {
+    let system =
+        thespian_core::ActorSystem::builder().base(thespian_simple::Simple).unregistered().start().unwrap();
+    let actor = system.create("thespian_runcommand::RunCommand").unwrap();
+    let result: CommandResult = system.request(&actor, Command::new("true", [""; 0]), SOON).unwrap();
+    assert!(result.success());
+    system.shutdown().unwrap();
+}

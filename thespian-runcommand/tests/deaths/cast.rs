@@ -10,7 +10,7 @@ use std::process::{self, ExitCode, Stdio};
 use std::time::Duration;
 
 use nix::poll::{PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, raise, sigprocmask};
 use nix::unistd::setsid;
 use thespian_core::{ActorExitRequest, ActorSystem};
 use thespian_runcommand::{
@@ -89,9 +89,7 @@ fn program(role: &str) -> process::Command {
 
 /// The process with the actor.
 pub(crate) fn actor(mode: Mode, end: End) -> process::Command {
-    // A process that ignores its children, as some daemons do, has the kernel throw away how they have ended.
-    let mut actor = process::Command::new("/bin/sh");
-    actor.args(["-c", "trap '' CHLD; exec \"$0\""]).arg(env::current_exe().unwrap()).env(ROLE, "actor");
+    let mut actor = program("actor");
     actor.env(MODE, format!("{mode:?}")).env(END, end.name()).process_group(0).stdin(Stdio::piped());
     actor
 }
@@ -188,6 +186,7 @@ fn rest() {
 
 /// The process with the actor: it runs the command, and ends in its way when a line comes.
 fn act() -> ExitCode {
+    ignore_children();
     let end = End::of_environment().unwrap();
     let exe = env::current_exe().unwrap().into_os_string().into_string().unwrap();
     let is_blocking = env::var(MODE).unwrap() == "Blocking";
@@ -223,6 +222,13 @@ fn act() -> ExitCode {
     }
     println!("over");
     ExitCode::SUCCESS
+}
+
+/// As some daemons do: the kernel throws away how their children have ended.
+#[expect(unsafe_code, reason = "what happens on a signal is the whole process's")]
+fn ignore_children() {
+    // SAFETY: no handler is installed.
+    unsafe { nix::sys::signal::signal(Signal::SIGCHLD, SigHandler::SigIgn) }.unwrap();
 }
 
 impl End {
