@@ -184,6 +184,22 @@ fn a_guardian_that_is_killed_takes_the_command_along() {
     ground.finish();
 }
 
+#[test]
+fn a_command_that_was_faster_than_the_exit_has_ended_by_itself() {
+    let mut ground = Ground::watching(RunCommandSettings::default());
+    ground.tell(Command { report_on_start: true, ..Command::shell("echo done; exit 3") });
+    let started: CommandStarted = ground.take();
+    // It ends, and nobody looks.
+    let gone = format!("/proc/{}", started.pid);
+    while std::path::Path::new(&gone).exists() {
+        std::thread::yield_now();
+    }
+    ground.tell(ActorExitRequest::new());
+    let result: CommandResult = ground.take();
+    assert_eq!((result.exitcode, &result.ending), (3, &Ending::Exited));
+    assert_eq!(result.stdout.text(), "done\n");
+}
+
 /// The parent of the command's process.
 fn guardian_of(command: i32) -> Pid {
     let stat = std::fs::read_to_string(format!("/proc/{command}/stat")).unwrap();
