@@ -438,3 +438,8 @@ pub(crate) fn a_message_keeps_the_name_it_was_given(ground: &Ground<'_>) {
     let got = answer(ground, |stage| stage.actor::<CatchAll>(), message(Order));
     assert_eq!(got, "no idea what a shop.order is");
 }
+
+/// Those that cannot register themselves at link time.
+pub(crate) fn actor_types() -> thespian_core::ActorTypes {
+    thespian_core::actors![ByHand, ByHandMostly]
+}

@@ -1,9 +1,8 @@
 //! How actors end (guide sections 2.2.3 to 2.2.5 and 7.4, decisions D5, D8, D11 and D12).
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, ExitCause, actor};
+use thespian_core::{ActorSpec, ActorAddress, ActorExitRequest, AnyMessage, ExitCause, actor};
 
 use crate::actors::{Entry, Puppet, Step, What};
 use crate::ground::{Ground, Stage};
@@ -247,26 +246,39 @@ pub(crate) fn children_created_while_exiting_go_too(ground: &Ground<'_>) {
 }
 
 pub(crate) fn an_actor_that_exits_drops_its_state(ground: &Ground<'_>) {
-    // A static, because actors share nothing else with a test; and only where the base runs in this process.
-    static DROPS: AtomicU32 = AtomicU32::new(0);
-    #[derive(Default)]
-    struct Holder;
-    #[actor]
-    impl Holder {}
-    impl Drop for Holder {
-        fn drop(&mut self) {
-            DROPS.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    let file = std::env::temp_dir().join(format!("thespian-drops-{}-{:p}", std::process::id(), ground));
+    let drops = || std::fs::metadata(&file).map_or(0, |file| file.len());
+    let holder = || ActorSpec::with::<Holder>(file.display().to_string());
     let stage = ground.system();
-    let before = DROPS.load(Ordering::Relaxed);
-    let holder = stage.actor::<Holder>();
-    ask_to_exit(&stage, &holder);
-    stage.await_death(&holder);
-    assert_eq!(DROPS.load(Ordering::Relaxed), before + 1);
-    stage.actor::<Holder>();
+    let first = stage.create(holder()).expect("created");
+    ask_to_exit(&stage, &first);
+    stage.await_death(&first);
+    stage.eventually("its state is dropped", || drops() == 1);
+    stage.create(holder()).expect("created");
     stage.shutdown().expect("down");
-    assert_eq!(DROPS.load(Ordering::Relaxed), before + 2);
+    assert_eq!(drops(), 2);
+    std::fs::remove_file(&file).expect("it is there");
+}
+
+/// Leaves a mark in a file when it is dropped: a file, because actors share nothing else with a test on every base.
+struct Holder {
+    file: String,
+}
+
+#[actor]
+impl Holder {
+    #[start]
+    fn new(file: String) -> Holder {
+        Holder { file }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&self.file);
+        let marked = file.and_then(|mut file| std::io::Write::write_all(&mut file, b"."));
+        marked.expect("the file can be written");
+    }
 }
 
 pub(crate) fn a_killed_child_is_reported_once(ground: &Ground<'_>) {

@@ -25,6 +25,14 @@ pub struct Scenario {
     run: fn(&Ground<'_>),
 }
 
+/// Every actor type of the suite, for bases whose processes have to know them beforehand.
+pub fn actor_types() -> thespian_core::ActorTypes {
+    let mut types = thespian_core::ActorTypes::linked();
+    types.extend(creation::actor_types());
+    types.extend(dispatcher::actor_types());
+    types
+}
+
 /// Plays a scenario on a base.
 ///
 /// # Panics
@@ -295,8 +303,8 @@ suite! { $
         an_endpoint_that_is_full_turns_messages_away,
         a_hundred_threads_ask_at_once,
         a_hundred_threads_with_private_endpoints,
-        calls_from_inside_an_actor_are_refused,
-        calls_from_what_is_dropped_are_refused,
+        calls_from_inside_an_actor_are_refused needs Shared,
+        calls_from_what_is_dropped_are_refused needs Shared,
         an_endpoint_address_can_be_given_away,
     }
     status {

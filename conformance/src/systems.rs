@@ -118,6 +118,8 @@ pub(crate) fn limits_that_make_no_sense_are_refused(ground: &Ground<'_>) {
         ("outgoing_low", Limits { outgoing_low: 950, ..Limits::default() }),
         ("outgoing_high", Limits { outgoing_high: 0, outgoing_low: 0, ..Limits::default() }),
         ("window", Limits { window: 0, ..Limits::default() }),
+        ("window_max", Limits { window: 64, window_max: 63, ..Limits::default() }),
+        ("window_bytes", Limits { window_bytes: 0, ..Limits::default() }),
         ("endpoint_queue", Limits { endpoint_queue: 0, ..Limits::default() }),
         ("steps_per_call", Limits { steps_per_call: 0, ..Limits::default() }),
         ("name_length", Limits { name_length: 0, ..Limits::default() }),

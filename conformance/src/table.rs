@@ -9,6 +9,8 @@ pub enum Ability {
     Kills,
     /// Handlers of different actors run at the same time.
     Parallel,
+    /// Actors run in the memory of the program that started the system.
+    Shared,
     /// Descriptors can be watched.
     Watch,
     /// Systems work together.
@@ -19,10 +21,11 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Ability; 6] = [
+    pub const ALL: [Ability; 7] = [
         Ability::Encoding,
         Ability::Kills,
         Ability::Parallel,
+        Ability::Shared,
         Ability::Watch,
         Ability::Conventions,
         Ability::Sources,
@@ -34,6 +37,7 @@ impl Ability {
             Ability::Encoding => "messages are encoded between actors, and refused if they cannot be",
             Ability::Kills => "an actor can be killed without taking anything else along",
             Ability::Parallel => "handlers of different actors run at the same time",
+            Ability::Shared => "actors run in the memory of the program that started the system",
             Ability::Watch => "watched descriptors",
             Ability::Conventions => "conventions of several systems",
             Ability::Sources => "loading actor source",
@@ -71,7 +75,18 @@ pub const BASES: &[BaseRow] = &[
             (Ability::Sources, "the crate that loads them is not there yet"),
         ],
     },
+    BaseRow { name: "multiprocTCPBase", cannot: PROCESSES },
 ];
+
+/// What no base with processes can do yet, or ever.
+const PROCESSES: &[(Ability, &str)] = &[
+    (Ability::Shared, "every actor has a process of its own"),
+    (Ability::Conventions, "the crate that brings them is not there yet"),
+    (Ability::Sources, "the crate that loads them is not there yet"),
+];
+
+/// Transports that exist for tests only, so that the documentation does not list them.
+const OF_TESTS: &[BaseRow] = &[BaseRow { name: "plainSystemBase", cannot: PROCESSES }];
 
 /// Why a base cannot do something; `None` if it can.
 ///
@@ -79,7 +94,7 @@ pub const BASES: &[BaseRow] = &[
 ///
 /// If the base has no row.
 pub fn why_not(base: &str, ability: Ability) -> Option<&'static str> {
-    let row = BASES.iter().find(|row| row.name == base);
+    let row = BASES.iter().chain(OF_TESTS).find(|row| row.name == base);
     let row = row.unwrap_or_else(|| panic!("{base} has no row in the table of what bases can do"));
     row.cannot.iter().find(|(cannot, _)| *cannot == ability).map(|(_, why)| *why)
 }

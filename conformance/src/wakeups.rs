@@ -84,7 +84,7 @@ pub(crate) fn equal_delays_come_in_the_order_asked(ground: &Ground<'_>) {
         order: Vec<u32>,
         asker: Option<ActorAddress>,
     }
-    #[actor]
+    #[actor(name = "conformance.EqualSleeper")]
     impl Sleeper {
         fn doze(&mut self, _: &(), ctx: &mut Context<'_>) {
             self.asker = Some(ctx.sender());

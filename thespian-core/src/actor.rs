@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::any::TypeId;
 use core::fmt;
 
 use crate::{
@@ -263,6 +264,7 @@ impl<A: Actor> ErasedActor for A {
 /// An actor type as a value: a row of the table of types, and all that drivers need to run it.
 #[derive(Clone, Copy)]
 pub struct ActorType {
+    id: fn() -> TypeId,
     name: fn() -> TypeName,
     check: fn(&Capabilities, &Value) -> Result<(), String>,
     start: fn(AnyMessage) -> Result<Box<dyn ErasedActor>, StartError>,
@@ -283,12 +285,18 @@ impl ActorType {
     pub const fn of<A: Actor>() -> &'static ActorType {
         const {
             &ActorType {
+                id: TypeId::of::<A>,
                 name: A::type_name,
                 check: A::capability_check,
                 start: start_erased::<A>,
                 policy: A::failure_policy,
             }
         }
+    }
+
+    /// Whether both are the same type, and not only two of one name.
+    pub fn is_same(&self, other: &ActorType) -> bool {
+        (self.id)() == (other.id)()
     }
 
     /// [`Actor::type_name`].

@@ -314,6 +314,23 @@ impl Actions {
         self.limit = limit;
     }
 
+    /// How many there can be.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Forgets what was asked for, so that nothing of it happens. Returns the actors that are not created now: their
+    /// addresses and names are free again.
+    pub fn discard(&mut self) -> Vec<Create> {
+        let creates = self.others.drain(..).filter_map(|(_, action)| match action {
+            Action::Create(create) => Some(*create),
+            _ => None,
+        });
+        let creates = creates.collect();
+        self.clear();
+        creates
+    }
+
     /// Whether more than the limit was asked for, which fails the attempt.
     #[inline]
     pub fn is_overrun(&self) -> bool {

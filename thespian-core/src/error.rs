@@ -168,6 +168,8 @@ pub enum SpecificationProblem {
         /// Registered names that look like it, nearest first.
         near_misses: Vec<String>,
     },
+    /// Several actor types registered themselves under that name.
+    AmbiguousName,
     /// The name is empty.
     EmptyName,
     /// The global name cannot be used: empty, or over [`Limits::name_length`](crate::Limits::name_length).
@@ -385,6 +387,10 @@ impl fmt::Display for SpecificationProblem {
                      register themselves only in crates that the program names",
                 )
             }
+            SpecificationProblem::AmbiguousName => f.write_str(
+                "several actor types registered themselves under that name: give them names of their own with \
+                 #[actor(name = \"...\")], or say which one is meant with ActorSystem::builder().actors(actors![Type])",
+            ),
             SpecificationProblem::EmptyName => f.write_str("the name is empty"),
             SpecificationProblem::GlobalName { length: 0, .. } => f.write_str("the global name is empty"),
             SpecificationProblem::GlobalName { length, limit } => {

@@ -22,8 +22,15 @@ pub struct Limits {
     /// Where a paused actor goes on. Messages; not above `outgoing_high`.
     pub outgoing_low: u32,
     /// Messages on their way between one sender and one target that are in different processes and not yet
-    /// acknowledged; more wait at the sender. Messages.
+    /// acknowledged, to begin with; more wait at the sender. Messages.
     pub window: u32,
+    /// What the window grows to for a target that keeps up, as long as the window is what holds its sender back. Not
+    /// below `window`, and the same in systems that talk to each other: a target takes twice as much from one sender and
+    /// no more. Messages.
+    pub window_max: u32,
+    /// The same bound in bytes, whatever the window; one message, however large, may always be on its way. The same in
+    /// systems that talk to each other. Bytes of encoded messages.
+    pub window_bytes: usize,
     /// What one attempt of a handler may ask for (sends, creates, wakeups) before it must `flush`. Actions.
     pub actions_per_attempt: usize,
     /// Messages that wait for an outside endpoint's next `ask` or `listen`; further ones are dead letters. Messages.
@@ -51,7 +58,8 @@ pub struct Limits {
     pub failed_starts: usize,
     /// How long an unacknowledged message is kept and sent again before it is given up (guide section 3).
     pub delivery_limit: Duration,
-    /// How long after sending an unacknowledged message is sent again; doubles up to sixteen times this.
+    /// How long after sending an unacknowledged message is sent again where frames may be lost; doubles up to sixteen
+    /// times this. Also what is slow: a window shrinks when a message is acknowledged later, and grows within half of it.
     pub resend_after: Duration,
     /// How long an actor is paused before it gets some messages all the same: actors that are paused by each other
     /// would otherwise wait for ever.
@@ -67,6 +75,8 @@ impl Default for Limits {
             outgoing_high: 950,
             outgoing_low: 780,
             window: 64,
+            window_max: 1024,
+            window_bytes: 4 << 20,
             actions_per_attempt: 1_000_000,
             endpoint_queue: 10_000,
             steps_per_call: 100_000_000,
@@ -96,6 +106,7 @@ impl Limits {
         let positive = [
             ("outgoing_high", self.outgoing_high as u64),
             ("window", self.window as u64),
+            ("window_bytes", self.window_bytes as u64),
             ("actions_per_attempt", self.actions_per_attempt as u64),
             ("endpoint_queue", self.endpoint_queue as u64),
             ("steps_per_call", self.steps_per_call),
@@ -122,6 +133,15 @@ impl Limits {
                 problem: format!(
                     "is {}, and must be below outgoing_high, which is {}",
                     self.outgoing_low, self.outgoing_high
+                ),
+            });
+        }
+        if self.window_max < self.window {
+            return Err(Error::InvalidSetting {
+                setting: "Limits::window_max".into(),
+                problem: format!(
+                    "is {}, and must be at least window, which is {}",
+                    self.window_max, self.window
                 ),
             });
         }

@@ -1,6 +1,6 @@
 //! The table of actor types: how a name becomes a type.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,6 +15,8 @@ use crate::{ActorType, TypeName};
 #[derive(Clone, Debug, Default)]
 pub struct ActorTypes {
     by_name: BTreeMap<TypeName, &'static ActorType>,
+    /// Names under which more than one type registered itself.
+    ambiguous: BTreeSet<TypeName>,
 }
 
 /// A type that was registered at link time.
@@ -28,33 +30,55 @@ impl ActorTypes {
         ActorTypes::default()
     }
 
-    /// The types that registered themselves at link time.
+    /// The types that registered themselves at link time. Where two have one name, neither is found by it.
     pub fn linked() -> ActorTypes {
         let mut types = ActorTypes::new();
         for LinkedActorType(kind) in inventory::iter::<LinkedActorType> {
-            types.add(kind());
+            let kind = kind();
+            match types.by_name.get(&kind.name()) {
+                Some(known) if !known.is_same(kind) => drop(types.ambiguous.insert(kind.name())),
+                _ => drop(types.by_name.insert(kind.name(), kind)),
+            }
         }
         types
     }
 
     /// Adds a type. One of the same name replaces the earlier.
     pub fn add(&mut self, kind: &'static ActorType) {
+        self.ambiguous.remove(&kind.name());
         self.by_name.insert(kind.name(), kind);
     }
 
     /// Adds all types of another table.
     pub fn extend(&mut self, other: ActorTypes) {
-        self.by_name.extend(other.by_name);
+        for (name, kind) in other.by_name {
+            if !other.ambiguous.contains(&name) {
+                self.add(kind);
+            } else if self.by_name.get(&name).is_none_or(|known| !known.is_same(kind)) {
+                self.ambiguous.insert(name.clone());
+                self.by_name.insert(name, kind);
+            }
+        }
+    }
+
+    /// Whether several types registered themselves under this name, so that none is found by it.
+    pub fn is_ambiguous(&self, name: &str) -> bool {
+        self.ambiguous.contains(name)
+    }
+
+    /// The names under which several types registered themselves.
+    pub fn ambiguous_names(&self) -> impl Iterator<Item = &str> {
+        self.ambiguous.iter().map(AsRef::as_ref)
     }
 
     /// The type of that name.
     pub fn find(&self, name: &str) -> Option<&'static ActorType> {
-        self.by_name.get(name).copied()
+        self.by_name.get(name).copied().filter(|_| !self.is_ambiguous(name))
     }
 
     /// The names in the table.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(AsRef::as_ref)
+        self.by_name.keys().filter(|name| !self.ambiguous.contains(*name)).map(AsRef::as_ref)
     }
 
     /// Up to three names that look like this one: the same last part, or a few letters off.

@@ -57,6 +57,7 @@ impl Bench {
             limits,
             carrier: linked.then_some(Carrier::Lossy),
             accounting,
+            pid: None,
         };
         Bench {
             host: Host::new(config),
@@ -1048,6 +1049,7 @@ fn bare(linked: bool) -> Host {
         limits: limits(|_| {}),
         carrier: linked.then_some(Carrier::Lossy),
         accounting: false,
+        pid: None,
     })
 }
 

@@ -37,7 +37,16 @@ impl Side {
     }
 
     fn with(me: char, limits: Arc<Limits>) -> Side {
-        let links = Links::new(actor(me), limits, Carrier::Lossy);
+        Side::by(Carrier::Lossy, me, limits)
+    }
+
+    /// The links of an actor whose frames are lost only with the connection.
+    fn connected(me: char) -> Side {
+        Side::by(Carrier::Reliable, me, limits(|_| {}))
+    }
+
+    fn by(carrier: Carrier, me: char, limits: Arc<Limits>) -> Side {
+        let links = Links::new(actor(me), limits, carrier);
         Side {
             me,
             links,
@@ -127,6 +136,12 @@ impl Side {
     fn loses(&mut self, peer: char) -> &mut Side {
         let progress = self.links.peer_gone(actor(peer), DeadReason::HostLost, "cut off");
         self.note(progress)
+    }
+
+    /// There is another connection to this peer.
+    fn reconnects(&mut self, peer: char) -> &mut Side {
+        self.links.peer_back(self.now, actor(peer), &mut self.out);
+        self
     }
 
     fn timeout(&mut self) -> &mut Side {
@@ -345,6 +360,49 @@ fn an_exit_request_does_not_wait_for_the_window_of_ordinary_messages() {
 }
 
 #[test]
+fn the_window_grows_while_it_holds_back_a_target_that_keeps_up_and_shrinks_again() {
+    let mut a = Side::with('a', limits(|limits| (limits.window, limits.window_max) = (2, 7)));
+    for number in 0..50 {
+        a.sends('b', format!("{number}"));
+    }
+    let mut handled = 0;
+    // How many are on their way after all that are have been handled so many milliseconds after they were sent.
+    let mut next = |a: &mut Side, after: u64| {
+        a.anything();
+        handled += a.links.in_flight(&actor('b'), User) as u64;
+        let now = a.now.since_start().as_millis() as u64;
+        a.at(now + after).ack('b', User, handled);
+        a.links.in_flight(&actor('b'), User)
+    };
+    assert_eq!(a.links.in_flight(&actor('b'), User), 2);
+    let took = [1, 100, 1, 101, 200, 201, 201, 201, 1];
+    let flights: Vec<usize> = took.into_iter().map(|after| next(&mut a, after)).collect();
+    assert_eq!(flights, [4, 7, 7, 7, 7, 3, 2, 2, 4]);
+}
+
+#[test]
+fn a_window_that_holds_nothing_back_does_not_grow() {
+    let mut a = Side::with('a', limits(|limits| (limits.window, limits.window_max) = (2, 8)));
+    for number in 0..20_u64 {
+        a.sends('b', "one").ack('b', User, number + 1);
+    }
+    a.sends('b', "one").sends('b', "two").anything();
+    a.sends('b', "three").gives(&[]);
+}
+
+#[test]
+fn no_more_bytes_are_on_their_way_than_the_bound_but_one_message_always_may() {
+    let mut a = Side::with('a', limits(|limits| limits.window_bytes = 10));
+    // A string is one byte longer than its text.
+    a.sends('b', "1234").sends('b', "12345").sends('b', &*"x".repeat(100)).sends('b', "z");
+    a.gives(&["frame a->b user#1 0 (base 0) 1234"]);
+    a.ack('b', User, 1).gives(&["frame a->b user#1 1 (base 1) 12345", "acknowledged 1"]);
+    let long = format!("frame a->b user#1 2 (base 2) {}", "x".repeat(100));
+    a.ack('b', User, 2).gives(&[&long, "acknowledged 1"]);
+    a.ack('b', User, 3).gives(&["frame a->b user#1 3 (base 3) z", "acknowledged 1"]);
+}
+
+#[test]
 fn a_message_that_cannot_be_encoded_is_refused_and_given_back() {
     let mut a = Side::new('a');
     let refused = a.links.send(ms(0), kit::letter('a', 'b', Stubborn), &mut a.out);
@@ -409,6 +467,92 @@ fn word_about_an_earlier_link_says_nothing_about_this_one() {
     a.on(2).ack('b', User, 1).gives(&["acknowledged 1"]);
 }
 
+// -- on connections ---------------------------------------------------------------------------------------------
+
+#[test]
+fn on_a_connection_nothing_is_sent_again_by_time_and_the_deadline_is_that_of_giving_up() {
+    let mut a = Side::connected('a');
+    a.sends('b', "one").at(1_000).sends('b', "two").anything();
+    assert_eq!(a.due(), Some(300_000));
+    a.at(200_000).timeout().gives(&[]);
+    assert_eq!(a.due(), Some(300_000));
+    a.at(300_000).timeout().gives(&["undelivered a->b one (Expired, maybe handled)"]);
+    assert_eq!(a.due(), Some(301_000));
+    a.at(301_000).timeout().gives(&["undelivered a->b two (Expired, maybe handled)"]);
+    assert_eq!(a.due(), None);
+}
+
+#[test]
+fn after_a_reconnect_all_that_is_not_acknowledged_is_sent_again_and_what_waits_is_not() {
+    let mut a = Side::connected('a');
+    for message in ["one", "two", "three", "four", "five"] {
+        a.sends('b', message);
+    }
+    a.sends('b', ActorExitRequest::new()).sends('c', "other").ack('b', User, 1).anything();
+    a.reconnects('b').gives(&[
+        "frame a->b urgent#2 0 (base 0) exit",
+        "frame a->b user#1 1 (base 1) two",
+        "frame a->b user#1 2 (base 1) three",
+        "frame a->b user#1 3 (base 1) four",
+    ]);
+    a.ack('b', User, 4).gives(&["frame a->b user#1 4 (base 4) five", "acknowledged 3"]);
+    a.ack('b', User, 5).anything();
+    a.reconnects('b').gives(&["frame a->b urgent#2 0 (base 0) exit"]);
+    a.reconnects('d').gives(&[]);
+}
+
+#[test]
+fn what_is_sent_again_after_a_reconnect_is_taken_once() {
+    let mut b = Side::connected('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").gives(&["arrived a->b one", "arrived a->b two"]);
+    b.handled('a', User, [0]).flushes_acks().gives(&["frame b->a ack user#1 1"]);
+    // The acknowledgement was lost, and so was the third message.
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").gets('a', 2, 0, "three");
+    b.gives(&["frame b->a ack user#1 1", "frame b->a ack user#1 1", "arrived a->b three"]);
+    b.handled('a', User, [1, 2]).flushes_acks().gives(&["frame b->a ack user#1 3"]);
+}
+
+#[test]
+fn after_a_reconnect_a_receiver_says_again_how_far_it_came() {
+    let mut b = Side::connected('b');
+    b.gets('a', 0, 0, "one").gets('a', 1, 0, "two").handled('a', User, [0]).flushes_acks().anything();
+    b.reconnects('a').gives(&["frame b->a ack user#1 1"]);
+    b.closes(User).anything();
+    b.reconnects('a').gives(&["frame b->a closed user#1 1"]);
+    b.reconnects('c').gives(&[]);
+}
+
+#[test]
+fn on_a_connection_what_was_given_up_counts_until_the_target_says_that_it_came_past() {
+    let mut a = Side::connected('a');
+    for message in ["one", "two", "three"] {
+        a.sends('b', message);
+    }
+    a.at(299_000).sends('b', "four").at(300_000).timeout().anything();
+    // The target has not lost the three, and takes no more than a window.
+    a.gives(&[]);
+    a.ack('b', User, 2).gives(&[]);
+    a.ack('b', User, 3).gives(&["frame a->b user#1 3 (base 3) four"]);
+}
+
+#[test]
+fn a_connection_that_comes_back_too_late_has_nothing_to_send_again() {
+    let mut a = Side::connected('a');
+    a.sends('b', "one")
+        .at(300_000)
+        .timeout()
+        .gives(&["frame a->b user#1 0 (base 0) one", "undelivered a->b one (Expired, maybe handled)"]);
+    a.reconnects('b').gives(&[]);
+    for message in ["two", "three", "four"] {
+        a.sends('b', message);
+    }
+    a.gives(&[
+        "frame a->b user#1 1 (base 1) two",
+        "frame a->b user#1 2 (base 1) three",
+        "frame a->b user#1 3 (base 1) four",
+    ]);
+}
+
 // -- the receiver ----------------------------------------------------------------------------------------------
 
 #[test]
@@ -468,7 +612,8 @@ fn no_more_comes_early_than_the_window_has_room_for() {
     }
     b.gives(&[]);
     b.gets('a', 0, 0, "place 0");
-    b.gives(&["arrived a->b place 0", "arrived a->b place 1", "arrived a->b place 2"]);
+    let taken: Vec<String> = (0..6).map(|place| format!("arrived a->b place {place}")).collect();
+    b.gives(&taken.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
@@ -668,7 +813,7 @@ fn a_closed_lane_that_says_it_handled_more_than_was_sent_settles_all() {
 fn a_place_far_ahead_is_not_kept() {
     let mut b = Side::new('b');
     b.gets('a', 0, 0, "one").anything();
-    for place in [4, 5, 1 << 32, u64::MAX - 1, u64::MAX] {
+    for place in [6, 7, 1 << 32, u64::MAX - 1, u64::MAX] {
         b.gets('a', place, 0, "far").gives(&[]);
     }
     b.gets('a', 1, 0, "two").gets('a', 2, 0, "three");
@@ -736,7 +881,7 @@ fn a_hundred_thousand_random_frames_are_taken_at_most_once_each_and_in_order() {
         }
         let mut arrived = Vec::new();
         b.links.handle(b.now, actor(peer), frame, &mut arrived, &mut b.out);
-        assert!(arrived.len() <= window + 1, "step {step}: one frame brings {} messages", arrived.len());
+        assert!(arrived.len() <= 2 * window, "step {step}: one frame brings {} messages", arrived.len());
         for envelope in arrived {
             let number = envelope.number();
             let before = last_taken.insert((peer, lane), number);
@@ -779,7 +924,31 @@ fn a_peer_that_ignores_the_window_does_not_fill_the_mailbox() {
     for place in 0..1000 {
         b.gets('a', place, 0, "m");
     }
-    b.gives(&["arrived a->b m", "arrived a->b m", "arrived a->b m"]);
+    // Twice the largest window, and no more until some of that has been handled.
+    b.gives(&["arrived a->b m"; 6]);
+    b.handled('a', User, [0]).gets('a', 6, 0, "m").gets('a', 7, 0, "m").gives(&["arrived a->b m"]);
+}
+
+#[test]
+fn a_peer_that_ignores_the_bound_in_bytes_does_not_fill_the_memory() {
+    let mut b = Side::with('b', limits(|limits| limits.window_bytes = 10));
+    // A string is one byte longer than its text.
+    for place in 0..6 {
+        b.gets('a', place, 0, "123456");
+    }
+    b.gives(&["arrived a->b 123456"; 2]);
+    b.handled('a', User, [0, 1]).gets('a', 2, 0, &"x".repeat(100)).gets('a', 3, 0, "m");
+    b.gives(&[&format!("arrived a->b {}", "x".repeat(100))]);
+    b.handled('a', User, [2]).gets('a', 3, 0, "m").gives(&["arrived a->b m"]);
+}
+
+#[test]
+fn what_comes_early_again_and_again_counts_once() {
+    let mut b = Side::with('b', limits(|limits| limits.window_bytes = 10));
+    for _ in 0..100 {
+        b.gets('a', 1, 0, "123456");
+    }
+    b.gets('a', 0, 0, "123456").gives(&["arrived a->b 123456"; 2]);
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! A message of any type, and the envelope it travels in.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::Any;
+use core::any::{Any, TypeId};
 use core::cell::OnceCell;
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::message::SYSTEM_PREFIX;
-use crate::{ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, TypeName};
+use crate::{
+    ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, TypeName, TypeNames,
+};
 
 /// A message whose type the holder need not know.
 ///
@@ -86,12 +89,18 @@ impl AnyMessage {
     }
 
     /// A message as it came from elsewhere: the names of its type and of those it extends, and its bytes.
-    pub fn encoded(names: Vec<TypeName>, bytes: Vec<u8>) -> AnyMessage {
-        let decoded = names.iter().map(|_| OnceCell::new()).collect();
-        let system = names.first().is_some_and(|name| name.starts_with(SYSTEM_PREFIX));
-        let head = Head::blank(ENCODED | if system { SYSTEM } else { 0 });
-        let content = Some(EncodedMessage { names, bytes, decoded, place: 0 });
-        AnyMessage(Box::new(Parcel { head, content }))
+    ///
+    /// Names and bytes that are shared already are kept as they are, and not copied.
+    pub fn encoded(names: impl Into<TypeNames>, bytes: impl Into<Arc<[u8]>>) -> AnyMessage {
+        let content = EncodedMessage {
+            names: names.into(),
+            bytes: bytes.into(),
+            place: 0,
+            decoded: OnceCell::new(),
+            extended: OnceCell::new(),
+        };
+        let head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
+        AnyMessage(Box::new(Parcel { head, content: Some(content) }))
     }
 
     /// The stable name of the message's type.
@@ -99,8 +108,10 @@ impl AnyMessage {
         self.body().name()
     }
 
-    /// The stable name of the type, and of those it extends, nearest first.
-    pub fn type_names(&self) -> Vec<TypeName> {
+    /// The stable name of the type, and of those it extends, nearest first. Who asks often asks [`KnownNames`].
+    ///
+    /// [`KnownNames`]: crate::KnownNames
+    pub fn type_names(&self) -> TypeNames {
         self.body().names()
     }
 
@@ -164,7 +175,18 @@ impl AnyMessage {
     ///
     /// What serde said when the value could not be serialised.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        self.body().encode()
+        let mut bytes = Vec::new();
+        self.encode_into(&mut bytes).map(|()| bytes)
+    }
+
+    /// Adds the message's bytes to a buffer, which keeps what it had if that fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyMessage::encode`].
+    #[inline]
+    pub fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.body().encode_into(buffer)
     }
 
     /// A copy: by `Clone` where the type has it, through the encoding otherwise.
@@ -188,6 +210,13 @@ impl AnyMessage {
 
     fn body(&self) -> &dyn ErasedMessage {
         self.0.content.body()
+    }
+
+    /// Tells types of this process apart; all messages that came encoded have the same.
+    #[inline]
+    pub(crate) fn content_type(&self) -> TypeId {
+        let content: &dyn Any = &self.0.content;
+        content.type_id()
     }
 
     /// The message as a value of this process.
@@ -214,7 +243,7 @@ impl Serialize for AnyMessage {
 
 impl<'de> Deserialize<'de> for AnyMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyMessage, D::Error> {
-        let (names, bytes) = <(Vec<TypeName>, crate::Bytes)>::deserialize(deserializer)?;
+        let (names, bytes) = <(TypeNames, crate::Bytes)>::deserialize(deserializer)?;
         if names.is_empty() {
             return Err(serde::de::Error::custom("a message without a type name"));
         }
@@ -224,13 +253,17 @@ impl<'de> Deserialize<'de> for AnyMessage {
 
 /// A message as it came from another process: names and bytes, decoded when somebody asks for a type they know.
 pub struct EncodedMessage {
-    names: Vec<TypeName>,
-    bytes: Vec<u8>,
+    names: TypeNames,
+    bytes: Arc<[u8]>,
     /// See [`Envelope::place`].
     place: u64,
-    /// What was asked for at each level and decoded, so that a retry and every `downcast_ref` see one value.
-    decoded: Vec<OnceCell<Result<Box<dyn Any + Send>, DecodeError>>>,
+    /// The value, once it has been asked for, so that a retry and every `downcast_ref` see one.
+    decoded: OnceCell<Decoded>,
+    /// The same for each type that is extended; few messages have any.
+    extended: OnceCell<Box<[OnceCell<Decoded>]>>,
 }
+
+type Decoded = Result<Box<dyn Any + Send>, Box<DecodeError>>;
 
 impl EncodedMessage {
     /// The encoded value.
@@ -248,7 +281,13 @@ impl EncodedMessage {
         if !self.is_named(index, &M::type_name()) {
             return None;
         }
-        let cell = self.decoded.get(index)?;
+        let cell = match index.checked_sub(1) {
+            None => &self.decoded,
+            Some(above) => {
+                let cells = || self.names[1..].iter().map(|_| OnceCell::new()).collect();
+                self.extended.get_or_init(cells).get(above)?
+            }
+        };
         let decoded = cell.get_or_init(|| {
             let limits = DecodeLimits::default();
             // A type that is extended stands first in the one that extends it, so it is a prefix of the bytes.
@@ -256,7 +295,7 @@ impl EncodedMessage {
                 0 => crate::decode(&self.bytes, limits),
                 _ => crate::decode_prefix(&self.bytes, limits).map(|(value, _)| value),
             };
-            value.map(|value| Box::new(value) as Box<dyn Any + Send>)
+            value.map(|value| Box::new(value) as Box<dyn Any + Send>).map_err(Box::new)
         });
         match decoded {
             Ok(value) => value.downcast_ref::<M>().map(Ok),
@@ -270,7 +309,7 @@ impl ErasedMessage for EncodedMessage {
         self.names.first().cloned().unwrap_or(TypeName::Borrowed("nameless"))
     }
 
-    fn names(&self) -> Vec<TypeName> {
+    fn names(&self) -> TypeNames {
         self.names.clone()
     }
 
@@ -282,8 +321,9 @@ impl ErasedMessage for EncodedMessage {
         None
     }
 
-    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        Ok(self.bytes.clone())
+    fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        buffer.extend_from_slice(&self.bytes);
+        Ok(())
     }
 
     fn duplicate(&self) -> Result<AnyMessage, EncodeError> {

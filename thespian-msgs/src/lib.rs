@@ -44,6 +44,7 @@ mod any;
 mod bounded;
 mod builtin;
 mod message;
+mod names;
 mod status;
 mod std_collections;
 mod system;
@@ -54,6 +55,7 @@ pub use any::{AnyMessage, EncodedMessage, Envelope, IntoMessage, Level};
 pub use bounded::{DecodeError, DecodeLimits, decode, decode_prefix};
 pub use builtin::Bytes;
 pub use message::{EncodeError, ErasedMessage, Message, TypeName, encode};
+pub use names::{KnownNames, TypeNames};
 pub use status::{ActorState, ActorStatus, Counters, QueueStatus, SystemState, SystemStatus};
 pub use system::{
     ActorExitRequest, ActorSystemConventionUpdate, ChildActorExited, DeadEnvelope, DeadReason, ExitCause,

@@ -9,7 +9,7 @@ use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::AnyMessage;
+use crate::{AnyMessage, TypeNames};
 
 /// The stable name of a message type: what travels on the wire, and what people read in logs and errors.
 pub type TypeName = Cow<'static, str>;
@@ -72,7 +72,7 @@ pub trait ErasedMessage: Any + Send {
     fn name(&self) -> TypeName;
 
     /// The stable name and the names of the types that this one extends, nearest first.
-    fn names(&self) -> Vec<TypeName>;
+    fn names(&self) -> TypeNames;
 
     /// Whether this is a message of the runtime itself.
     fn is_system(&self) -> bool;
@@ -80,12 +80,12 @@ pub trait ErasedMessage: Any + Send {
     /// This message seen as the type it extends.
     fn parent(&self) -> Option<&dyn ErasedMessage>;
 
-    /// Encodes the message.
+    /// Adds the encoded message to a buffer.
     ///
     /// # Errors
     ///
-    /// What serde said when it could not.
-    fn encode(&self) -> Result<Vec<u8>, EncodeError>;
+    /// What serde said when it could not; the buffer then is as it was.
+    fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError>;
 
     /// A copy of the message.
     ///
@@ -100,10 +100,10 @@ impl<M: Message> ErasedMessage for M {
         M::type_name()
     }
 
-    fn names(&self) -> Vec<TypeName> {
+    fn names(&self) -> TypeNames {
         let mut names = alloc::vec![M::type_name()];
         M::ancestors(&mut names);
-        names
+        names.into()
     }
 
     fn is_system(&self) -> bool {
@@ -114,18 +114,46 @@ impl<M: Message> ErasedMessage for M {
         Message::parent(self)
     }
 
-    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        encode(self).map_err(|mut error| {
-            error.type_name = M::type_name();
-            error
+    fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let before = buffer.len();
+        postcard::serialize_with_flavor(self, Appended(buffer)).map_err(|error| {
+            buffer.truncate(before);
+            EncodeError { type_name: M::type_name(), cause: error.to_string() }
         })
     }
 
     fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
         match self.try_clone() {
             Some(copy) => Ok(AnyMessage::new(copy)),
-            None => Ok(AnyMessage::encoded(self.names(), ErasedMessage::encode(self)?)),
+            None => {
+                let mut bytes = Vec::new();
+                self.encode_into(&mut bytes)?;
+                Ok(AnyMessage::encoded(self.names(), bytes))
+            }
         }
+    }
+}
+
+/// Where postcard writes: the end of a buffer that may have something in it already.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appended<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

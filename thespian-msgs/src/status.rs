@@ -98,6 +98,8 @@ pub struct ActorStatus {
     pub address: ActorAddress,
     /// Its type's name.
     pub actor_type: String,
+    /// The number of its process, where it has one of its own.
+    pub pid: Option<u32>,
     /// What it is doing.
     pub state: ActorState,
     /// Since when its handler runs, as time since the system started.
@@ -116,7 +118,11 @@ pub struct ActorStatus {
 
 impl fmt::Display for ActorStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "actor {} ({}): {}", self.address, self.actor_type, self.state)?;
+        write!(f, "actor {} ({}", self.address, self.actor_type)?;
+        if let Some(pid) = self.pid {
+            write!(f, ", process {pid}")?;
+        }
+        writeln!(f, "): {}", self.state)?;
         if let Some(since) = self.busy_since {
             writeln!(f, "  handler runs for {:?}", self.uptime.saturating_sub(since))?;
         }

@@ -254,6 +254,7 @@ fn decoders() -> Vec<Decoder> {
             "actor status",
             &[ActorStatus {
                 address,
+                pid: None,
                 actor_type: text(),
                 state: ActorState::Busy,
                 busy_since: Some(Duration::from_nanos(1)),

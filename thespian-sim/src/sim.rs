@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use thespian_core::driver::panics;
 use thespian_core::driver::world::{SystemConfig, World};
+use thespian_core::engine::link::Carrier;
 use thespian_core::{
     ActorAddress, ActorSpec, AddressKey, Answer, AnyMessage, Base, Capabilities, Error, RunningSystem,
     Settings, SystemId, Time, Timeout, Value,
@@ -31,7 +32,8 @@ const TRACE_LINES: usize = 2_000;
 /// # Panics
 ///
 /// [`kill`](Sim::kill), [`run_for`](Sim::run_for), [`now`](Sim::now), [`actors`](Sim::actors) and
-/// [`finish`](Sim::finish), when they are called from inside an actor: they would wait for themselves. An actor has
+/// [`finish`](Sim::finish), and with connections [`cut`](Sim::cut) and [`heal`](Sim::heal), when they are called from
+/// inside an actor: they would wait for themselves. An actor has
 /// [`Context::uptime`](thespian_core::Context::uptime).
 #[derive(Clone)]
 pub struct Sim {
@@ -88,6 +90,15 @@ impl Sim {
         self
     }
 
+    /// The same world where frames travel by connections, as TCP's: once and in order, until a connection is lost with
+    /// all that is on its way by it. A [cut](Sim::cut) loses the connection, [`Faults::loss`] too, and when nothing is cut
+    /// there is another one soon. For worlds without systems yet.
+    #[must_use]
+    pub fn with_connections(self) -> Sim {
+        self.weather.lock().carrier = Carrier::Reliable;
+        self
+    }
+
     /// Locks the world for a call on this handle.
     fn inside(&self, call: &str) -> Inside<'_> {
         match Inside::new(&self.state) {
@@ -113,7 +124,14 @@ impl Sim {
 
     /// Lets nothing pass between two addresses, in both directions, until [`Sim::heal`].
     pub fn cut(&self, a: &ActorAddress, b: &ActorAddress) {
-        self.weather.lock().cuts.insert(ordered(*a, *b));
+        let carrier = {
+            let mut weather = self.weather.lock();
+            weather.cuts.insert(ordered(*a, *b));
+            weather.carrier
+        };
+        if carrier == Carrier::Reliable {
+            self.inside("cut").world.disconnect(*a, *b);
+        }
     }
 
     /// Lets nothing pass between two systems, in both directions, until [`Sim::heal`].
@@ -126,6 +144,11 @@ impl Sim {
         let mut weather = self.weather.lock();
         weather.cuts.clear();
         weather.system_cuts.clear();
+        let carrier = weather.carrier;
+        drop(weather);
+        if carrier == Carrier::Reliable {
+            self.inside("heal").world.reconnect();
+        }
     }
 
     /// Ends an actor as `kill -9` ends its process: without a word, and its children with it.

@@ -115,6 +115,64 @@ fn time_passes_only_virtually() {
 }
 
 #[test]
+fn on_connections_nothing_is_lost_but_with_the_connection_and_nothing_at_all_in_the_end() {
+    let faults = Faults { loss: 0.02, jitter: Duration::from_millis(50), ..Faults::default() };
+    let sim = Sim::new(11).with_connections().with_faults(faults);
+    let system = start(&sim);
+    let (one, other) =
+        (system.create_actor::<Node>().expect("created"), system.create_actor::<Node>().expect("created"));
+    for _ in 0..50 {
+        system.tell(&one, other).expect("sent");
+    }
+    sim.run_for(SECOND).expect("settles");
+    sim.cut(&one, &other);
+    for _ in 0..50 {
+        system.tell(&one, other).expect("sent");
+    }
+    sim.run_for(SECOND * 5).expect("settles");
+    assert!(sim.unsettled() >= 50, "what is cut off waits");
+    sim.heal();
+    sim.run_for(SECOND * 5).expect("settles");
+    assert_eq!(sim.unsettled(), 0);
+    let (lost, repeated) = sim.lost_and_repeated();
+    assert!(lost > 0 && repeated == 0, "lost {lost}, repeated {repeated}");
+    assert_eq!(system.request::<u64>(&other, 0_u64, SECOND * 5).expect("an answer"), 100);
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
+fn on_a_quiet_connection_nothing_happens_until_a_message_is_given_up() {
+    let sim = Sim::new(12).with_connections();
+    let system = start(&sim);
+    let node = system.create_actor::<Node>().expect("created");
+    sim.set_faults(Faults { handling: SECOND * 600, ..Faults::default() });
+    system.tell(&node, 1_u32).expect("sent");
+    sim.run_for(SECOND).expect("settles");
+    let frames = || sim.trace().iter().filter(|line| line.contains("frame ")).count();
+    let before = frames();
+    sim.run_for(SECOND * 200).expect("settles");
+    assert_eq!(frames(), before, "nothing is sent again");
+}
+
+#[test]
+fn on_a_connection_whoever_waits_for_an_actor_that_is_killed_is_told() {
+    let sim = Sim::new(13).with_connections();
+    let system = start(&sim);
+    let node = system.create_actor::<Node>().expect("created");
+    sim.set_faults(Faults { handling: SECOND, ..Faults::default() });
+    for _ in 0..5 {
+        system.tell(&node, 1_u32).expect("sent");
+    }
+    sim.run_for(Duration::from_millis(10)).expect("settles");
+    sim.kill(&node);
+    sim.run_for(Duration::from_millis(10)).expect("settles");
+    assert_eq!((sim.unsettled(), sim.account().unsure), (0, 5));
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
 fn a_cut_holds_messages_back_until_it_heals() {
     let sim = Sim::new(4);
     let system = start(&sim);

@@ -14,13 +14,19 @@ use std::time::Instant;
 use crate::Command;
 use crate::args::{Args, Opt, Takes};
 use crate::failure::{Failure, Outcome};
+use crate::nearest;
 use crate::process::{self, Cmd};
 
 pub(crate) const COMMAND: Command = Command {
     name: "bench",
     operands: Some("[WORKLOAD...]"),
-    about: "build and measure ours, the floors and the peers, side by side",
+    about: "build and measure ours, the floors and the peers, in turns",
     options: &[
+        Opt {
+            name: "--group",
+            takes: Takes::Many("NAME"),
+            about: "measure this group alone: simple, processes (repeatable)",
+        },
         Opt { name: "--repeats", takes: Takes::One("N"), about: "measure each workload this many times" },
         Opt {
             name: "--quick",
@@ -31,8 +37,8 @@ pub(crate) const COMMAND: Command = Command {
     run,
 };
 
-/// The folders of `benches/` with programs to measure.
-const MEASURED: &[&str] = &["ours", "floors", "peers"];
+/// The groups, and the folders of `benches/` with the programs that each of them measures.
+const GROUPS: &[(&str, &[&str])] = &[("simple", &["ours", "floors", "peers"]), ("processes", &["processes"])];
 
 /// The package that interleaves the runs and prints the table.
 const DRIVER: &str = "bench-driver";
@@ -48,20 +54,31 @@ fn run(root: &Path, args: &Args) -> Outcome {
     if repeats == Some(0) {
         return Err(Failure::Usage("`--repeats` needs at least 1".into()));
     }
-    let missing = build_all(root, &packages(&root.join("benches"))?)?;
+    let folders = folders(&args.values("--group").collect::<Vec<_>>())?;
+    let missing = build_all(root, &packages(&root.join("benches"), &folders)?)?;
     let driver =
         Cmd::cargo(&["run", "--release", "--manifest-path", "benches/Cargo.toml", "-p", DRIVER, "--"]);
     driver.args(driver_args(args, repeats, &missing)).run(root)
 }
 
-/// The names of the packages to build, sorted by their folders.
-fn packages(benches: &Path) -> Outcome<Vec<String>> {
+/// The folders of the groups with these names; of all, if none is named.
+fn folders(named: &[&str]) -> Outcome<Vec<&'static str>> {
+    let known: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
+    if let Some(name) = named.iter().find(|name| !known.contains(name)) {
+        return Err(Failure::Usage(nearest::unknown("group", name, &known)));
+    }
+    let wanted = GROUPS.iter().filter(|(name, _)| named.is_empty() || named.contains(name));
+    Ok(wanted.flat_map(|(_, folders)| folders.iter().copied()).collect())
+}
+
+/// The names of the packages in these folders, sorted by where they are.
+fn packages(benches: &Path, folders: &[&str]) -> Outcome<Vec<String>> {
     let mut manifests = Vec::new();
-    for folder in MEASURED {
+    for folder in folders {
         find_manifests(&benches.join(folder), &mut manifests)?;
     }
     if manifests.is_empty() {
-        let text = format!("no packages below benches/{{{}}}", MEASURED.join(","));
+        let text = format!("no packages below benches/{{{}}}", folders.join(","));
         return Err(Failure::Check(text));
     }
     manifests.sort();
@@ -131,6 +148,9 @@ fn build_all(root: &Path, packages: &[String]) -> Outcome<Vec<Missing>> {
 /// What the driver is called with: the selection of the user, and what cannot be measured.
 fn driver_args(args: &Args, repeats: Option<u64>, missing: &[Missing]) -> Vec<String> {
     let mut line: Vec<String> = args.operands().to_vec();
+    for group in args.values("--group") {
+        line.extend(["--group".to_owned(), group.to_owned()]);
+    }
     if let Some(repeats) = repeats {
         line.extend(["--repeats".to_owned(), repeats.to_string()]);
     }
@@ -157,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_package_that_does_not_build_reaches_the_driver_with_its_reason() {
-        let words: Vec<String> = ["ask", "--quick", "flood", "--repeats", "3"].map(String::from).into();
+        let words: Vec<String> =
+            ["ask", "--quick", "flood", "--group", "simple", "--repeats", "3"].map(String::from).into();
         let args = Args::parse("bench", COMMAND.options, COMMAND.operands, &words).unwrap();
         let reason = process::gist("warning: x\nerror[E0432]: unresolved import\nerror: could not compile\n");
         let missing = [Missing { package: "peer".into(), reason }];
@@ -166,6 +187,8 @@ mod tests {
             [
                 "ask",
                 "flood",
+                "--group",
+                "simple",
                 "--repeats",
                 "3",
                 "--quick",
@@ -176,7 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_some_folders_and_no_group_is_all() {
+        assert_eq!(folders(&[]).unwrap(), ["ours", "floors", "peers", "processes"]);
+        assert_eq!(folders(&["processes"]).unwrap(), ["processes"]);
+        let Err(Failure::Usage(text)) = folders(&["process"]) else {
+            panic!("`process` was taken for a group")
+        };
+        assert!(text.contains("did you mean `processes`?"), "{text}");
+    }
+
+    #[test]
     fn a_folder_without_programs_is_a_failure_and_not_an_empty_table() {
-        assert!(matches!(packages(Path::new("no-such-folder")), Err(Failure::Check(_))));
+        assert!(matches!(packages(Path::new("no-such-folder"), &["ours"]), Err(Failure::Check(_))));
     }
 }

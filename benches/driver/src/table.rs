@@ -4,7 +4,10 @@ use std::fmt;
 
 use bench_harness::{FLOOR, IDLE_MEM, Workload};
 
-use crate::programs::{MEASURED, Program};
+use crate::grid;
+use crate::programs::Program;
+use crate::simple::MEASURED;
+use crate::spread::{Spread, number};
 
 /// All that was measured. Displayed, it is what the driver prints.
 pub(crate) struct Table {
@@ -42,7 +45,7 @@ const BUDGETS: &[(&str, f64)] =
 
 impl Row {
     pub(crate) fn new(workload: Workload, programs: &[Program]) -> Row {
-        let cell = |program: &Program| match program.knows(workload) {
+        let cell = |program: &Program| match program.knows(workload.name) {
             true => Cell::Values(Vec::new()),
             false => Cell::Unknown,
         };
@@ -97,8 +100,7 @@ impl Cell {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place =
-            if self.pinned { "on one processor" } else { "wherever the scheduler put them (no `taskset`)" };
+        let place = if self.pinned { "on one processor" } else { "wherever the scheduler put them" };
         writeln!(
             f,
             "Median (range) of {} runs, {place}. Q is {}; other times are",
@@ -143,18 +145,7 @@ impl Table {
             line.extend(row.cells.iter().map(Cell::to_string));
             lines.push(line);
         }
-        let columns = 0..lines[0].len();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = columns.map(width).collect();
-        let rule = widths.iter().map(|&width| "-".repeat(width)).collect();
-        lines.insert(1, rule);
-        for line in &lines {
-            for (text, &width) in line.iter().zip(&widths) {
-                write!(f, "| {text:width$} ")?;
-            }
-            writeln!(f, "|")?;
-        }
-        Ok(())
+        grid::write(f, &lines)
     }
 
     /// Whatever is not in the table, and why.
@@ -184,43 +175,8 @@ impl fmt::Display for Cell {
     }
 }
 
-/// What several runs gave.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(values: &[f64]) -> Option<Spread> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let (&least, &most) = (sorted.first()?, sorted.last()?);
-        let half = sorted.len() / 2;
-        let median =
-            if sorted.len() % 2 == 1 { sorted[half] } else { (sorted[half - 1] + sorted[half]) / 2.0 };
-        Some(Spread { least, median, most })
-    }
-
-    fn overlaps(&self, other: &Spread) -> bool {
-        self.least <= other.most && other.least <= self.most
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}-{})", number(self.median), number(self.least), number(self.most))
-    }
-}
-
-/// With as many digits as mean something.
-fn number(value: f64) -> String {
-    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
-}
-
 /// A program's name for people.
-fn short(package: &str) -> &str {
+pub(crate) fn short(package: &str) -> &str {
     package.strip_prefix("peer-").unwrap_or(package)
 }
 
@@ -238,13 +194,6 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_the_one_in_the_middle_or_between_the_two() {
-        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { least: 1.0, median: 2.0, most: 3.0 }));
-        assert_eq!(Spread::of(&[4.0, 1.0]).map(|spread| spread.median), Some(2.5));
-        assert_eq!(Spread::of(&[]), None);
-    }
-
-    #[test]
     fn a_budget_is_met_or_missed_by_the_median() {
         let values = |values: &[f64]| Cell::Values(values.to_vec());
         let text = table(vec![values(&[2.0, 2.9, 9.0]), values(&[5.0, 6.0]), values(&[7.0])]).to_string();
@@ -252,7 +201,7 @@ mod tests {
             text.contains("at most 3.0 Q: met; ahead of all peers: met (actix 5.5 Q, ranges over"),
             "{text}"
         );
-        assert!(text.contains("| flood    | 12.0 (11.0-40.0) ns | 2.9 (2.0-9.0) "), "{text}");
+        assert!(text.contains("| flood    | 12.0 (11.0-40.0) ns | 2.90 (2.0-9.0) "), "{text}");
         let text = table(vec![values(&[3.1]), values(&[7.0]), values(&[3.0])]).to_string();
         assert!(text.contains("at most 3.0 Q: missed; ahead of all peers: missed (kameo 3.0 Q)"), "{text}");
     }

@@ -36,9 +36,15 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// How often the operation is done.
+    /// A workload of a program that brings its own.
+    pub const fn new(name: &'static str, about: &'static str, ops: u64) -> Workload {
+        Workload { name, about, ops }
+    }
+
+    /// How often the operation is done: at least once.
     pub const fn ops(&self, quick: bool) -> u64 {
-        if quick { self.ops / 100 } else { self.ops }
+        let ops = if quick { self.ops / 100 } else { self.ops };
+        if ops == 0 { 1 } else { ops }
     }
 }
 

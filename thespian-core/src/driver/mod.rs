@@ -3,4 +3,5 @@
 //! For people who write bases. Application code has no use for it.
 
 pub mod panics;
+pub mod run;
 pub mod world;

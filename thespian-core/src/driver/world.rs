@@ -8,7 +8,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -16,7 +15,7 @@ use core::mem;
 use core::time::Duration;
 
 use super::panics;
-use crate::context::Action;
+use super::run::{self, drop_instance};
 use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
@@ -24,9 +23,9 @@ use crate::engine::{
     HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
 };
 use crate::{
-    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Context,
-    Counters, DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow,
-    Limits, StartError, StatusReq, SystemId, Time, Value,
+    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Counters,
+    DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow, Limits,
+    StartError, StatusReq, SystemId, Time, Value,
 };
 
 /// Where a world gets the time from while a handler runs.
@@ -40,8 +39,21 @@ const DELIVERIES_PER_LOOK: u64 = 1024;
 
 /// What carries frames between actors that are as if in processes of their own.
 pub trait Network: Send {
-    /// After which delays a frame arrives: none if it is lost, several if it is repeated.
+    /// Whether it loses frames one by one, or only all that are on their way between two addresses at once.
+    fn carrier(&self) -> Carrier {
+        Carrier::Lossy
+    }
+
+    /// After which delays a frame arrives: none if it is lost, several if it is repeated. What a reliable network loses
+    /// takes the connection with it, and all frames between the two that are still on their way.
     fn frame(&mut self, now: Time, from: &ActorAddress, to: &ActorAddress, frame: &Frame) -> Vec<Duration>;
+
+    /// How long after a connection was lost the first of these is told that there is another one to the second; `None`
+    /// while there can be none, and then [`World::reconnect`] says when to ask again.
+    fn reconnect(&mut self, now: Time, to: &ActorAddress, peer: &ActorAddress) -> Option<Duration> {
+        let _ = (now, to, peer);
+        Some(Duration::ZERO)
+    }
 
     /// How long word between an actor and its admin takes; it is not lost and keeps its order.
     fn control(&mut self, now: Time) -> Duration;
@@ -133,6 +145,8 @@ pub struct World {
     event_count: u64,
     /// When the last word on a control channel arrives, so that the next does not overtake it.
     control: BTreeMap<ActorAddress, Time>,
+    /// From whom to whom nothing passes until there is another connection, and whether one is under way.
+    broken: BTreeMap<(ActorAddress, ActorAddress), bool>,
     answers: BTreeMap<CallId, Result<ActorAddress, Error>>,
     call_count: u64,
     paused: BTreeSet<ActorAddress>,
@@ -206,6 +220,7 @@ struct EndpointNode {
 enum Event {
     Frame { from: ActorAddress, to: ActorAddress, frame: Box<Frame> },
     PeerGone { to: ActorAddress, peer: ActorAddress, reason: DeadReason, details: String },
+    PeerBack { to: ActorAddress, peer: ActorAddress },
     Admin { system: SystemId, input: Box<AdminInput> },
     Host { to: ActorAddress, message: ToHost },
     Finished(ActorAddress),
@@ -227,6 +242,7 @@ impl World {
             events: BTreeMap::new(),
             event_count: 0,
             control: BTreeMap::new(),
+            broken: BTreeMap::new(),
             answers: BTreeMap::new(),
             call_count: 0,
             paused: BTreeSet::new(),
@@ -238,7 +254,8 @@ impl World {
         }
     }
 
-    /// Puts every actor that is created from now on as if in a process of its own, behind this network.
+    /// Puts every actor that is created from now on as if in a process of its own, behind this network. Its carrier is
+    /// the same all the time.
     pub fn set_network(&mut self, network: Box<dyn Network>) {
         self.network = Some(network);
     }
@@ -251,7 +268,7 @@ impl World {
 
     /// How frames travel, if they do.
     fn carrier(&self) -> Option<Carrier> {
-        self.network.as_ref().map(|_| Carrier::Lossy)
+        self.network.as_ref().map(|network| network.carrier())
     }
 
     /// Adds a system.
@@ -814,22 +831,11 @@ impl World {
     ) -> Result<Flow, Failure> {
         let outer = mem::replace(&mut self.running_in, system);
         actions.set_limit(self.systems[system].limits.actions_per_attempt);
-        let outcome = panics::catch(|| {
-            let mut context = Context::new(envelope.to(), envelope.from(), actions, self);
-            actor.receive(envelope.message(), &mut context)
-        });
+        let outcome = run::attempt(actor, envelope, actions, self);
         self.running_in = outer;
         match outcome {
-            Ok(Ok(flow)) if !actions.is_overrun() => Ok(flow),
-            Ok(Err(failure)) | Err(failure) => self.fail(system, actions, failure),
-            Ok(Ok(_)) => {
-                let failure = Failure::new(format_args!(
-                    "the handler asked for more than {} actions in one attempt (Limits::actions_per_attempt); a long \
-                     handler calls flush() in between",
-                    self.systems[system].limits.actions_per_attempt
-                ));
-                self.fail(system, actions, failure)
-            }
+            Ok(flow) => Ok(flow),
+            Err(failure) => self.fail(system, actions, failure),
         }
     }
 
@@ -843,18 +849,16 @@ impl World {
 
     /// A failed attempt releases nothing: addresses and names that it was given are free again.
     fn abandon(&mut self, system: usize, actions: &mut Actions) {
-        for (_, action) in &actions.others {
-            let Action::Create(create) = action else { continue };
-            let system = &mut self.systems[system];
+        for create in actions.discard() {
             let free = match &create.spec.global_name {
-                Some(name) => system.admin.abandon_claim(name, &create.address),
+                Some(name) => self.systems[system].admin.abandon_claim(name, &create.address),
                 None => true,
             };
             if free {
-                system.unreserve(&create.address);
+                // Somebody may have been told the address in a way that no engine sees, and written to it.
+                self.discard(create.address);
             }
         }
-        actions.clear();
     }
 
     #[cold]
@@ -871,19 +875,10 @@ impl World {
         let Some(node) = self.actor_node(&address) else { return };
         let Some(start) = &node.start else { return };
         let kind = node.host.kind();
-        // The argument's `Clone` or `Serialize` is user code like the constructor.
-        let fresh = match panics::catch(|| start.duplicate().map(|start| kind.start(start))) {
-            Ok(Ok(started)) => Ok(started),
-            Ok(Err(error)) => Err(error.into()),
-            Err(failure) => Err(failure),
-        };
-        match fresh {
-            Ok(Ok(fresh)) => drop_instance(&address, node.actor.replace(fresh)),
+        match run::fresh(kind, start) {
+            Ok(fresh) => drop_instance(&address, node.actor.replace(fresh)),
             // The old instance stays, as FailurePolicy says.
-            Ok(Err(error)) => log::warn!(target: "thespian", "{address} keeps its instance: {error:?}"),
-            Err(failure) => {
-                log::warn!(target: "thespian", "{address} keeps its instance: {}", failure.details())
-            }
+            Err(error) => log::warn!(target: "thespian", "{address} keeps its instance: {error}"),
         }
     }
 
@@ -903,27 +898,13 @@ impl World {
         let Launch { address, kind, requirements, start } = launch;
         let Some(at) = self.find(&address) else { return };
         let capabilities = self.systems[at.0].admin.capabilities();
-        let policy = panics::catch(|| kind.policy());
-        let wants_fresh = policy.as_ref().is_ok_and(|policy| policy.fresh_instance());
-        let kept = match wants_fresh {
-            true => panics::catch(|| start.duplicate().ok()).ok().flatten(),
-            false => None,
-        };
-        let checked = panics::catch(|| kind.check(capabilities, &requirements));
-        let checked = checked.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
-        let outcome = match (outside, checked, policy) {
-            (Err(cause), ..) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
-            (_, Err(check), _) => Err(LaunchError::Incompatible(check)),
-            (.., Err(failure)) => Err(LaunchError::Start(StartError::Failed(failure))),
-            (Ok(()), Ok(()), Ok(policy)) => match panics::catch(|| kind.start(start)) {
-                Ok(Ok(actor)) => Ok((actor, policy)),
-                Ok(Err(error)) => Err(LaunchError::Start(error)),
-                Err(failure) => Err(LaunchError::Start(StartError::Failed(failure))),
-            },
+        let outcome = match outside {
+            Err(cause) => Err(LaunchError::Start(StartError::Failed(Failure::new(cause)))),
+            Ok(()) => run::start(kind, capabilities, &requirements, start),
         };
         let result = match outcome {
-            Ok((actor, policy)) => {
-                self.install(at, address, (kind, policy), actor, kept);
+            Ok(started) => {
+                self.install(at, address, (kind, started.policy), started.actor, started.start);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -951,6 +932,7 @@ impl World {
             limits: system.limits.clone(),
             carrier,
             accounting: self.observer.is_some(),
+            pid: None,
         });
         let node = ActorNode { host, actor: Some(actor), start, finishing: None, armed: Time::FAR };
         let node = Node::Actor(Box::new(node));
@@ -966,6 +948,9 @@ impl World {
     /// There will be nobody at this address.
     fn discard(&mut self, address: ActorAddress) {
         let Some(at) = self.find(&address) else { return };
+        if !matches!(self.systems[at.0].nodes[at.1], Node::Reserved(_)) {
+            return;
+        }
         let Node::Reserved(reserved) = self.systems[at.0].release(at.1) else { return };
         for parked in reserved.parked {
             match parked {
@@ -1002,6 +987,28 @@ impl World {
             self.give_back(Box::new(Undelivered::new(envelope, DeadReason::Dead)));
         }
         self.tell_admin(address, address.system(), AdminInput::Exited { address, cause, counters });
+        if self.carrier() == Some(Carrier::Reliable) {
+            self.lose_peer(address);
+        }
+    }
+
+    /// The connections of an actor that is gone end with it. Nobody sends again to find that out, so those that wait for
+    /// its acknowledgement are told.
+    fn lose_peer(&mut self, peer: ActorAddress) {
+        let mut waiting = Vec::new();
+        for system in &self.systems {
+            if system.admin.is_owed_by(peer) {
+                waiting.push(system.admin.address());
+            }
+            waiting.extend(system.nodes.iter().filter_map(|node| match node {
+                Node::Actor(node) if node.host.is_owed_by(peer) => Some(*node.host.address()),
+                Node::Endpoint(node) if node.endpoint.is_owed_by(peer) => Some(*node.endpoint.address()),
+                _ => None,
+            }));
+        }
+        for from in waiting {
+            self.refuse_frame(from, peer);
+        }
     }
 
     /// A killed sender takes with it what nobody has acknowledged.
@@ -1023,8 +1030,7 @@ impl World {
         let Some(at) = self.find(&address) else { return };
         let admin = &self.systems[at.0].admin;
         let Some((kind, requirements)) = admin.requirements(&address) else { return };
-        let verdict = panics::catch(|| kind.check(admin.capabilities(), requirements));
-        let verdict = verdict.unwrap_or_else(|failure| Err(format!("its check {}", failure.details())));
+        let verdict = run::check(kind, admin.capabilities(), requirements);
         self.tell_admin(address, address.system(), AdminInput::Rechecked(address, verdict));
     }
 
@@ -1081,12 +1087,48 @@ impl World {
     fn send_frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Box<Frame>) {
         let now = self.now;
         let Some(network) = &mut self.network else { return };
-        let delays = network.frame(now, &from, &to, &frame);
+        let reliable = network.carrier() == Carrier::Reliable;
+        let delays = match self.broken.contains_key(&(from, to)) {
+            true => Vec::new(),
+            false => network.frame(now, &from, &to, &frame),
+        };
+        if reliable && delays.is_empty() && !self.broken.contains_key(&(from, to)) {
+            self.disconnect(from, to);
+        }
         if self.observer.is_some() {
             self.note(Note::Frame { from, to, frame: &frame, copies: delays.len() });
         }
         for delay in delays {
             self.schedule(delay, Event::Frame { from, to, frame: frame.clone() });
+        }
+    }
+
+    /// Ends the connection between two addresses: what is on its way between them is lost, and so is what follows until
+    /// either side has been told that there is another one.
+    pub fn disconnect(&mut self, one: ActorAddress, other: ActorAddress) {
+        self.events.retain(|_, event| match event {
+            Event::Frame { from, to, .. } => (*from, *to) != (one, other) && (*from, *to) != (other, one),
+            _ => true,
+        });
+        for pair in [(one, other), (other, one)] {
+            self.broken.entry(pair).or_default();
+        }
+        self.reconnect();
+    }
+
+    /// Asks the network for another connection for each that was lost.
+    pub fn reconnect(&mut self) {
+        let now = self.now;
+        let Some(network) = &mut self.network else { return };
+        let mut back = Vec::new();
+        for ((to, peer), begun) in self.broken.iter_mut().filter(|(_, begun)| !**begun) {
+            if let Some(delay) = network.reconnect(now, to, peer) {
+                *begun = true;
+                back.push((delay, Event::PeerBack { to: *to, peer: *peer }));
+            }
+        }
+        for (delay, event) in back {
+            self.schedule(delay, event);
         }
     }
 
@@ -1133,6 +1175,7 @@ impl World {
             Event::Host { to, message } => self.host_told(to, message),
             Event::Finished(address) => self.finish(address),
             Event::Launch(launch, outcome) => self.launch(*launch, outcome),
+            Event::PeerBack { to, peer } => self.peer_back(to, peer),
             Event::PeerGone { to, peer, reason, details } => {
                 let Some(at) = self.find(&to) else {
                     if let Some(at) = self.admin_at(&to) {
@@ -1156,6 +1199,25 @@ impl World {
                 self.arm(at);
             }
         }
+    }
+
+    fn peer_back(&mut self, to: ActorAddress, peer: ActorAddress) {
+        let now = self.now;
+        self.broken.remove(&(to, peer));
+        let Some(at) = self.find(&to) else {
+            if let Some(at) = self.admin_at(&to) {
+                self.systems[at].admin.handle(now, AdminInput::PeerBack(peer), &mut self.outputs);
+            }
+            return;
+        };
+        match &mut self.systems[at.0].nodes[at.1] {
+            Node::Actor(node) => node.host.handle(now, HostInput::PeerBack(peer), &mut self.outputs),
+            Node::Endpoint(node) => {
+                node.endpoint.handle(now, EndpointInput::PeerBack(peer), &mut self.outputs);
+            }
+            _ => {}
+        }
+        self.arm(at);
     }
 
     fn schedule(&mut self, delay: Duration, event: Event) {
@@ -1282,13 +1344,6 @@ impl World {
 
 fn not_an_endpoint(address: ActorAddress) -> Error {
     Error::InvalidActorAddress { address, problem: "it is not that of an open endpoint".into() }
-}
-
-/// An actor's own drop is its code too.
-fn drop_instance(address: &ActorAddress, actor: Option<Box<dyn ErasedActor>>) {
-    if let Err(failure) = panics::catch(|| drop(actor)) {
-        log::warn!(target: "thespian", "{address} failed while it was dropped: {}", failure.details());
-    }
 }
 
 /// Whether an address is the known one, in the system of this id.

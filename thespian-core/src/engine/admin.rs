@@ -75,6 +75,8 @@ pub enum AdminInput {
     Frame(ActorAddress, Frame, Counters),
     /// Nobody is at that address any more.
     PeerGone(ActorAddress, DeadReason),
+    /// There is another connection to that address: what was on its way by an earlier one may be lost.
+    PeerBack(ActorAddress),
     /// The [`Launch`] of an actor has ended.
     Launched(ActorAddress, Result<(), LaunchError>),
     /// An actor is gone, with what became of its messages.
@@ -220,6 +222,11 @@ impl Admin {
                     self.progress(now, progress, out);
                 }
             }
+            AdminInput::PeerBack(peer) => {
+                if let Some(links) = &mut self.links {
+                    links.peer_back(now, peer, out);
+                }
+            }
             AdminInput::Launched(address, Ok(())) => self.launched(now, address, out),
             AdminInput::Launched(address, Err(error)) => self.launch_failed(address, error, out),
             AdminInput::Exited { address, cause, counters } => self.exited(address, cause, counters, out),
@@ -255,6 +262,11 @@ impl Admin {
         };
         let resend = self.links.as_ref().and_then(|links| links.poll_timeout());
         grace.into_iter().chain(resend).min()
+    }
+
+    /// Whether something that was sent to this peer is not acknowledged.
+    pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
+        self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
     fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Counters, out: &mut Outputs) {
@@ -409,6 +421,10 @@ impl Admin {
             Which::Named(name) if name.is_empty() => Err(Error::InvalidActorSpecification {
                 actor: actor(),
                 problem: SpecificationProblem::EmptyName,
+            }),
+            Which::Named(name) if self.types.is_ambiguous(name) => Err(Error::InvalidActorSpecification {
+                actor: actor(),
+                problem: SpecificationProblem::AmbiguousName,
             }),
             Which::Named(name) => self.types.find(name).ok_or_else(|| Error::InvalidActorSpecification {
                 actor: actor(),

@@ -84,7 +84,7 @@ impl Endpoint {
             EndpointInput::Undelivered(undelivered) => self.undelivered(*undelivered, out),
             EndpointInput::PeerBack(peer) => {
                 if let Some(links) = &mut self.links {
-                    links.peer_back(peer, out);
+                    links.peer_back(now, peer, out);
                 }
             }
             EndpointInput::PeerGone { peer, reason, details } => {
@@ -174,6 +174,11 @@ impl Endpoint {
     /// Whether something waits for the caller.
     pub fn has_message(&self) -> bool {
         !self.inbox.is_empty()
+    }
+
+    /// Whether something waits for the caller, or a target has been found dead.
+    pub fn has_news(&self) -> bool {
+        self.has_message() || !self.dead.is_empty()
     }
 
     /// The caller goes away: what waits for it becomes dead letters. The engine can go when it [is

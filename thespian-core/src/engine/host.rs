@@ -33,6 +33,8 @@ pub struct HostConfig {
     pub carrier: Option<Carrier>,
     /// Whether to account for every message with [`Effect::Account`].
     pub accounting: bool,
+    /// The number of the actor's process, if it has one of its own, to be told to people.
+    pub pid: Option<u32>,
 }
 
 /// The engine of one actor: its mailbox, its attempts, its children, its wakeups, its outgoing messages.
@@ -62,6 +64,7 @@ pub struct Host {
     /// Whether messages are accounted for, or go through links.
     watched: bool,
     accounting: bool,
+    pid: Option<u32>,
     /// Whether the exit request in hand, or accepted, goes on to the children.
     recursive: bool,
 }
@@ -162,6 +165,7 @@ impl Host {
             paused: false,
             watched: config.carrier.is_some() || config.accounting,
             accounting: config.accounting,
+            pid: config.pid,
             recursive: true,
         }
     }
@@ -177,7 +181,7 @@ impl Host {
             HostInput::PeerGone { peer, reason, details } => self.peer_gone(now, peer, reason, &details, out),
             HostInput::PeerBack(peer) => {
                 if let Some(links) = &mut self.links {
-                    links.peer_back(peer, out);
+                    links.peer_back(now, peer, out);
                 }
             }
             HostInput::FromAdmin(ToHost::ChildExited { child, cause }) => {
@@ -940,6 +944,11 @@ impl Host {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
+    /// How many messages it has sent that nobody has dealt with.
+    pub fn outgoing(&self) -> u64 {
+        self.outgoing.into()
+    }
+
     /// Whether a `flush` should block: too much is outstanding.
     pub fn is_paused(&self) -> bool {
         self.paused
@@ -958,6 +967,7 @@ impl Host {
         ActorStatus {
             address: self.address,
             actor_type: self.kind.name().into(),
+            pid: self.pid,
             state: match self.phase {
                 Phase::Gone => ActorState::Dead,
                 Phase::Accepted | Phase::Exiting | Phase::Draining(_) => ActorState::Exiting,

@@ -7,20 +7,31 @@
 //! Each pair of addresses has two lanes that do not wait for each other: one for ordinary messages, one for requests to
 //! exit and for the status (guide sections 7.4 and 7.12), which must not be stuck behind a backlog.
 //!
-//! At most [`Limits::window`](crate::Limits::window) messages per target and lane are unacknowledged; more wait here.
+//! # Windows
+//!
+//! What is on its way to a target and not acknowledged is bounded per lane, in messages and in bytes; more waits here. The
+//! window begins with [`Limits::window`] messages. It doubles, up to [`Limits::window_max`], when it has held messages
+//! back from a target that deals with one within half of [`Limits::resend_after`], and is halved again, down to where
+//! it began, when that takes longer than the whole. So a target has about as much before it as it handles in that time,
+//! and a window that nobody needs stays small. [`Limits::window_bytes`] is fixed.
+//!
+//! A receiver relies on nobody: it holds at most twice what a sender may have on its way, and drops what is beyond. An
+//! honest sender gets there only where frames are lost anyway, because what it has given up counts until the target says
+//! that it came past, or there is another connection: which is what the second half is for.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::planted::{Bug, is_on};
 use super::{Effect, Outputs, Undelivered};
 use crate::driver::panics;
 use crate::{
-    ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, Limits, StatusReq, Time,
-    TypeName,
+    ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
+    StatusReq, Time, TypeNames,
 };
 
 /// What travels between the engines of two processes.
@@ -41,7 +52,7 @@ pub enum Frame {
         /// Whether the runtime sent it.
         by_runtime: bool,
         /// The names of its type and of those it extends.
-        names: Vec<TypeName>,
+        names: TypeNames,
         /// The encoded message.
         bytes: Arc<[u8]>,
     },
@@ -121,6 +132,10 @@ pub struct Links {
     taken: u64,
     /// Incoming links on which something has been dealt with since the last acknowledgement.
     progressed: Vec<(ActorAddress, Lane)>,
+    /// The names of the types that were sent.
+    names: KnownNames,
+    /// Where messages are encoded, before they are kept in as much room as they need.
+    buffer: Vec<u8>,
     /// How many links there are when those that are not used are looked for next.
     sweep_at: usize,
 }
@@ -129,8 +144,18 @@ pub struct Links {
 struct Outgoing {
     link: u64,
     next: u64,
-    flight: VecDeque<Flight>,
+    /// What is on its way, in order; the last has the place before `next`.
+    flight: VecDeque<Kept>,
+    /// What waits for room in the window.
     queue: VecDeque<Kept>,
+    flight_bytes: usize,
+    /// What was given up and the target may still hold.
+    ghosts: Ghosts,
+    window: u32,
+    /// Whether it has held messages back since it was last looked at.
+    limited: bool,
+    /// One message on its way, and since when: how quick the target is, is found out with it.
+    sample: Option<(u64, Time)>,
     resend_at: Time,
     resends: u32,
     last_used: Time,
@@ -139,15 +164,19 @@ struct Outgoing {
 /// A message that is kept until it is acknowledged.
 struct Kept {
     envelope: Envelope,
-    names: Vec<TypeName>,
+    names: TypeNames,
     bytes: Arc<[u8]>,
     expires: Time,
 }
 
-/// One that has been transmitted.
-struct Flight {
-    sequence: u64,
-    kept: Kept,
+/// Messages that were given up after they had been transmitted, on a carrier that has lost none of them: the target
+/// holds them until it says otherwise.
+#[derive(Default)]
+struct Ghosts {
+    count: usize,
+    bytes: usize,
+    /// The first place after them.
+    end: u64,
 }
 
 /// Messages from one sender in one lane.
@@ -160,6 +189,8 @@ struct Incoming {
     /// What was last acknowledged.
     acknowledged: u64,
     early: BTreeMap<u64, Envelope>,
+    /// The size of all that is held here.
+    bytes: usize,
     last_used: Time,
 }
 
@@ -168,6 +199,7 @@ struct Taken {
     /// The number that the envelope has as its place: it stays its own when the sender opens another link.
     number: u64,
     sequence: u64,
+    size: usize,
 }
 
 /// Where a frame belongs.
@@ -179,6 +211,9 @@ struct Place {
 
 /// Fewer links than this are not worth looking for unused ones.
 const SWEEP: usize = 64;
+
+/// A buffer that has become larger than this, for one large message, is not kept. Bytes.
+const BUFFER_KEPT: usize = 64 * 1024;
 
 impl Links {
     /// No links yet.
@@ -193,6 +228,8 @@ impl Links {
             opened: 0,
             taken: 0,
             progressed: Vec::new(),
+            names: KnownNames::new(),
+            buffer: Vec::new(),
             sweep_at: SWEEP,
         }
     }
@@ -209,28 +246,32 @@ impl Links {
         out: &mut Outputs,
     ) -> Result<(), (Envelope, Refusal)> {
         // The one thing that engines call and users write: it is run like all their code.
-        let encoded = panics::catch(|| envelope.message().encode()).unwrap_or_else(|failure| {
+        let (buffer, known) = (&mut self.buffer, &mut self.names);
+        buffer.clear();
+        let encoded = panics::catch(|| {
+            envelope.message().encode_into(buffer)?;
+            Ok(known.of(envelope.message()))
+        });
+        let encoded = encoded.unwrap_or_else(|failure| {
             Err(EncodeError { type_name: envelope.message().type_name(), cause: failure.details().into() })
         });
-        let bytes = match encoded {
-            Ok(bytes) if bytes.len() > self.limits.message_size => {
-                return Err((envelope, Refusal::TooLarge { size: bytes.len() }));
-            }
-            Ok(bytes) => bytes,
+        let names = match encoded {
+            Ok(names) => names,
             Err(error) => return Err((envelope, Refusal::NotEncodable(error))),
         };
+        let size = self.buffer.len();
+        let bytes: Option<Arc<[u8]>> = (size <= self.limits.message_size).then(|| self.buffer[..].into());
+        if self.buffer.capacity() > BUFFER_KEPT {
+            self.buffer = Vec::new();
+        }
+        let Some(bytes) = bytes else { return Err((envelope, Refusal::TooLarge { size })) };
         self.sweep(now);
         let key = (*envelope.to(), Lane::of(envelope.message()));
-        let kept = Kept {
-            names: envelope.message().type_names(),
-            bytes: bytes.into(),
-            expires: now + self.limits.delivery_limit,
-            envelope,
-        };
-        let opened = &mut self.opened;
+        let kept = Kept { names, bytes, expires: now + self.limits.delivery_limit, envelope };
+        let (opened, limits) = (&mut self.opened, &self.limits);
         let link = self.outgoing.entry(key).or_insert_with(|| {
             *opened += 1;
-            Outgoing::new(*opened, now)
+            Outgoing::new(*opened, now, limits)
         });
         link.last_used = now;
         link.queue.push_back(kept);
@@ -250,7 +291,7 @@ impl Links {
     ) -> Progress {
         match frame {
             Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
-                let mut envelope = AnyMessage::encoded(names, bytes.to_vec()).seal(&self.me, &from);
+                let mut envelope = AnyMessage::encoded(names, bytes).seal(&self.me, &from);
                 envelope.set_number(number);
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
                 // No engine of ours puts a message into the other lane, where it would never be acknowledged.
@@ -285,7 +326,6 @@ impl Links {
         out: &mut Outputs,
     ) {
         self.sweep(now);
-        let window = u64::from(self.limits.window);
         let Place { link: number, sequence, base } = place;
         let fresh = || Incoming::new(number, base, now);
         let link = self.incoming.entry(key).or_insert_with(fresh);
@@ -298,9 +338,7 @@ impl Links {
         }
         link.last_used = now;
         if let Some(reason) = self.closed.get(&key.1) {
-            let frame = Frame::Closed { lane: key.1, link: number, handled: link.handled(), reason: *reason };
-            out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
-            return;
+            return link.refuse(self.me, key, *reason, out);
         }
         if base > link.expected {
             // The sender gave up on what is missing; what came early of it is not waited for any longer.
@@ -309,17 +347,21 @@ impl Links {
         if sequence < link.expected && !is_on(Bug::NoDeduplication) {
             // A repetition: its acknowledgement was lost, or is still to come.
             link.acknowledge(self.me, key, true, out);
-        } else if sequence < link.expected.saturating_add(window) && (link.pending.len() as u64) < window {
-            // A sender that keeps to the window never has more under way than that.
+        } else if link.has_room(sequence, size(&envelope), &self.limits) {
             if is_on(Bug::OutOfOrder) || sequence < link.expected {
                 link.expected = link.expected.max(sequence + 1);
+                link.bytes += size(&envelope);
                 link.hand_over(sequence, envelope, &mut self.taken, arrived);
                 return;
             }
-            link.early.insert(sequence, envelope);
+            link.bytes += size(&envelope);
+            if let Some(repeated) = link.early.insert(sequence, envelope) {
+                link.bytes -= size(&repeated);
+            }
             link.skip_to(link.expected, &mut self.taken, arrived);
             if is_on(Bug::AckBeforeHandling) {
                 link.pending.clear();
+                link.bytes = 0;
                 link.acknowledge(self.me, key, false, out);
             }
         }
@@ -331,7 +373,8 @@ impl Links {
             // Nearly always the first: only a question for the status overtakes.
             && let Some(at) = link.pending.iter().position(|taken| taken.number == place)
         {
-            link.pending.remove(at);
+            let taken = link.pending.remove(at);
+            link.bytes -= taken.map_or(0, |taken| taken.size);
             if at == 0 && self.progressed.last() != Some(&(from, lane)) {
                 self.progressed.push((from, lane));
             }
@@ -363,9 +406,10 @@ impl Links {
     pub fn close(&mut self, lane: Lane, reason: DeadReason, out: &mut Outputs) {
         self.closed.insert(lane, reason);
         for (key, link) in self.incoming.iter_mut().filter(|(key, _)| key.1 == lane) {
-            link.early.clear();
-            let frame = Frame::Closed { lane, link: link.link, handled: link.handled(), reason };
-            out.effect(Effect::Frame { from: self.me, to: key.0, frame: Box::new(frame) });
+            for (_, envelope) in mem::take(&mut link.early) {
+                link.bytes -= size(&envelope);
+            }
+            link.refuse(self.me, *key, reason, out);
         }
     }
 
@@ -378,11 +422,24 @@ impl Links {
     }
 
     /// There is another connection to this peer, and whatever was on its way by an earlier one may be lost: sends again
-    /// what is not acknowledged.
-    pub fn peer_back(&mut self, peer: ActorAddress, out: &mut Outputs) {
+    /// what is not acknowledged, and says again how far its own messages came.
+    pub fn peer_back(&mut self, now: Time, peer: ActorAddress, out: &mut Outputs) {
         for lane in [Lane::Urgent, Lane::User] {
-            if let Some(link) = self.outgoing.get(&(peer, lane)) {
+            if let Some(link) = self.outgoing.get_mut(&(peer, lane))
+                && !is_on(Bug::NoResendAfterReconnect)
+            {
+                link.ghosts = Ghosts::default();
                 link.transmit_again(self.me, (peer, lane), out);
+                link.fill(now, self.me, (peer, lane), &self.limits, out);
+            }
+            // The peer may have sent again before this side knew, and the answer to that went the old way.
+            if let Some(link) = self.incoming.get_mut(&(peer, lane))
+                && !is_on(Bug::NoAckAfterReconnect)
+            {
+                match self.closed.get(&lane) {
+                    Some(reason) => link.refuse(self.me, (peer, lane), *reason, out),
+                    None => link.acknowledge(self.me, (peer, lane), true, out),
+                }
             }
         }
     }
@@ -391,6 +448,11 @@ impl Links {
     pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
         let lanes = [Lane::Urgent, Lane::User];
         lanes.into_iter().any(|lane| self.outgoing.get(&(peer, lane)).is_some_and(|link| !link.is_idle()))
+    }
+
+    /// How many messages are on their way to a target in a lane.
+    pub fn in_flight(&self, to: &ActorAddress, lane: Lane) -> usize {
+        self.outgoing.get(&(*to, lane)).map_or(0, |link| link.flight.len())
     }
 
     /// How many messages are not acknowledged.
@@ -409,7 +471,7 @@ impl Links {
     ) {
         for at in [Lane::Urgent, Lane::User].into_iter().filter(|at| lane.is_none_or(|lane| lane == *at)) {
             let Some(link) = self.outgoing.remove(&(peer, at)) else { continue };
-            let flown = link.flight.into_iter().map(|flight| (flight.kept, maybe_handled));
+            let flown = link.flight.into_iter().map(|kept| (kept, maybe_handled));
             let queued = link.queue.into_iter().map(|kept| (kept, false));
             for (kept, maybe_handled) in flown.chain(queued) {
                 let details = String::from(details);
@@ -433,14 +495,12 @@ impl Links {
         let mut progress = Progress::default();
         if let Some(link) = self.outgoing.get_mut(&key) {
             let before = link.flight.len();
-            while link.flight.front().is_some_and(|flight| flight.sequence < handled) {
-                let flight = link.flight.pop_front();
-                progress.acknowledged += u32::from(flight.is_some_and(|f| !f.kept.envelope.is_by_runtime()));
-            }
+            progress.acknowledged = link.settle(handled);
             if link.flight.len() < before {
                 link.resends = 0;
                 link.resend_at = link.next_resend(now, &self.limits);
             }
+            link.adapt(now, handled, &self.limits);
             if !is_on(Bug::WindowLeak) {
                 link.fill(now, self.me, key, &self.limits, out);
             }
@@ -452,7 +512,7 @@ impl Links {
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
         let mut progress = Progress::default();
         for (key, link) in &mut self.outgoing {
-            link.expire(now, &mut progress);
+            link.expire(now, self.carrier, &mut progress);
             if self.carrier == Carrier::Lossy && !link.flight.is_empty() && now >= link.resend_at {
                 link.resends += 1;
                 link.resend_at = link.next_resend(now, &self.limits);
@@ -471,7 +531,7 @@ impl Links {
             .values()
             .filter(|link| !link.is_idle())
             .map(|link| {
-                let oldest = link.flight.front().map(|flight| &flight.kept).or(link.queue.front());
+                let oldest = link.flight.front().or(link.queue.front());
                 let resend_at = if self.carrier == Carrier::Lossy { link.resend_at } else { Time::FAR };
                 oldest.map_or(resend_at, |kept| kept.expires.min(resend_at))
             })
@@ -486,7 +546,7 @@ impl Links {
     /// All messages that are not acknowledged, when their sender is going away.
     pub fn into_unacknowledged(self) -> impl Iterator<Item = (Envelope, bool)> {
         self.outgoing.into_values().flat_map(|link| {
-            let flown = link.flight.into_iter().map(|flight| (flight.kept.envelope, true));
+            let flown = link.flight.into_iter().map(|kept| (kept.envelope, true));
             flown.chain(link.queue.into_iter().map(|kept| (kept.envelope, false)))
         })
     }
@@ -502,12 +562,17 @@ pub struct Progress {
 }
 
 impl Outgoing {
-    fn new(link: u64, now: Time) -> Outgoing {
+    fn new(link: u64, now: Time, limits: &Limits) -> Outgoing {
         Outgoing {
             link,
             next: 0,
             flight: VecDeque::new(),
             queue: VecDeque::new(),
+            flight_bytes: 0,
+            ghosts: Ghosts::default(),
+            window: limits.window,
+            limited: false,
+            sample: None,
             resend_at: now,
             resends: 0,
             last_used: now,
@@ -516,6 +581,11 @@ impl Outgoing {
 
     fn is_idle(&self) -> bool {
         self.flight.is_empty() && self.queue.is_empty()
+    }
+
+    /// The place of the first message on its way, or of the next one.
+    fn first(&self) -> u64 {
+        self.next - self.flight.len() as u64
     }
 
     fn next_resend(&self, now: Time, limits: &Limits) -> Time {
@@ -531,32 +601,70 @@ impl Outgoing {
         limits: &Limits,
         out: &mut Outputs,
     ) {
-        while self.flight.len() < limits.window as usize
-            && let Some(kept) = self.queue.pop_front()
-        {
+        while let Some(waiting) = self.queue.front() {
+            let size = waiting.bytes.len();
+            if !self.has_room(size, limits) {
+                return;
+            }
+            let Some(kept) = self.queue.pop_front() else { return };
             if self.flight.is_empty() {
                 self.resends = 0;
                 self.resend_at = self.next_resend(now, limits);
             }
-            let flight = Flight { sequence: self.next, kept };
-            self.next += 1;
-            let base = self.flight.front().map_or(flight.sequence, |first| first.sequence);
-            let frame = Box::new(flight.frame(lane, self.link, base));
+            self.sample.get_or_insert((self.next, now));
+            let frame = Box::new(kept.frame(lane, self.link, self.next, self.first()));
             out.effect(Effect::Frame { from: me, to, frame });
-            self.flight.push_back(flight);
+            self.next += 1;
+            self.flight_bytes += size;
+            self.flight.push_back(kept);
         }
     }
 
+    /// Whether a message of this size may be transmitted now.
+    fn has_room(&mut self, size: usize, limits: &Limits) -> bool {
+        let count = self.flight.len() + self.ghosts.count;
+        let bytes = self.flight_bytes + self.ghosts.bytes;
+        let room = count < self.window as usize;
+        self.limited |= !room;
+        room && (count == 0 || bytes.saturating_add(size) <= limits.window_bytes)
+    }
+
     fn transmit_again(&self, me: ActorAddress, (to, lane): (ActorAddress, Lane), out: &mut Outputs) {
-        let base = self.flight.front().map_or(0, |first| first.sequence);
-        for flight in &self.flight {
-            let frame = Box::new(flight.frame(lane, self.link, base));
+        let base = self.first();
+        for (sequence, kept) in (base..).zip(&self.flight) {
+            let frame = Box::new(kept.frame(lane, self.link, sequence, base));
             out.effect(Effect::Frame { from: me, to, frame });
+        }
+    }
+
+    /// Lets go what the target has dealt with, and says how many messages that were; those by the runtime do not count.
+    fn settle(&mut self, handled: u64) -> u32 {
+        if handled >= self.ghosts.end {
+            self.ghosts = Ghosts::default();
+        }
+        let done = handled.saturating_sub(self.first()).min(self.flight.len() as u64);
+        let mut counted = 0;
+        for kept in self.flight.drain(..done as usize) {
+            self.flight_bytes -= kept.bytes.len();
+            counted += u32::from(!kept.envelope.is_by_runtime());
+        }
+        counted
+    }
+
+    /// Suits the window to the target, once for each sample.
+    fn adapt(&mut self, now: Time, handled: u64, limits: &Limits) {
+        let Some((_, since)) = self.sample.filter(|(sequence, _)| *sequence < handled) else { return };
+        self.sample = None;
+        let limited = mem::take(&mut self.limited);
+        if now > since + limits.resend_after {
+            self.window = (self.window / 2).max(limits.window);
+        } else if limited && now <= since + limits.resend_after / 2 {
+            self.window = self.window.saturating_mul(2).min(limits.window_max);
         }
     }
 
     /// Gives up the messages whose time is over. They are the oldest, so they stand in front.
-    fn expire(&mut self, now: Time, progress: &mut Progress) {
+    fn expire(&mut self, now: Time, carrier: Carrier, progress: &mut Progress) {
         let mut give_up = |kept: Kept, maybe_handled| {
             progress.undelivered.push(Undelivered {
                 envelope: kept.envelope,
@@ -565,10 +673,16 @@ impl Outgoing {
                 maybe_handled,
             });
         };
-        while self.flight.front().is_some_and(|flight| flight.kept.expires <= now)
-            && let Some(flight) = self.flight.pop_front()
+        while self.flight.front().is_some_and(|kept| kept.expires <= now)
+            && let Some(kept) = self.flight.pop_front()
         {
-            give_up(flight.kept, true);
+            let size = kept.bytes.len();
+            self.flight_bytes -= size;
+            if carrier == Carrier::Reliable {
+                let Ghosts { count, bytes, .. } = self.ghosts;
+                self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
+            }
+            give_up(kept, true);
         }
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
@@ -578,19 +692,24 @@ impl Outgoing {
     }
 }
 
-impl Flight {
-    fn frame(&self, lane: Lane, link: u64, base: u64) -> Frame {
+impl Kept {
+    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64) -> Frame {
         Frame::Data {
             lane,
             link,
-            sequence: self.sequence,
+            sequence,
             base,
-            number: self.kept.envelope.number(),
-            by_runtime: self.kept.envelope.is_by_runtime(),
-            names: self.kept.names.clone(),
-            bytes: self.kept.bytes.clone(),
+            number: self.envelope.number(),
+            by_runtime: self.envelope.is_by_runtime(),
+            names: self.names.clone(),
+            bytes: self.bytes.clone(),
         }
     }
+}
+
+/// The encoded size of a message that came from elsewhere.
+fn size(envelope: &Envelope) -> usize {
+    envelope.message().as_encoded().map_or(0, |encoded| encoded.bytes().len())
 }
 
 impl Incoming {
@@ -601,6 +720,7 @@ impl Incoming {
             pending: VecDeque::new(),
             acknowledged: base,
             early: BTreeMap::new(),
+            bytes: 0,
             last_used: now,
         }
     }
@@ -608,6 +728,13 @@ impl Incoming {
     /// The first place that has not been dealt with.
     fn handled(&self) -> u64 {
         self.pending.front().map_or(self.expected, |taken| taken.sequence)
+    }
+
+    /// Whether a message at this place and of this size is taken.
+    fn has_room(&self, sequence: u64, size: usize, limits: &Limits) -> bool {
+        let end = self.handled().saturating_add(2 * u64::from(limits.window_max));
+        let alone = self.pending.is_empty() && self.early.is_empty();
+        sequence < end && (alone || self.bytes.saturating_add(size) <= limits.window_bytes.saturating_mul(2))
     }
 
     fn is_waiting(&self) -> bool {
@@ -639,8 +766,13 @@ impl Incoming {
     ) {
         *taken += 1;
         envelope.set_place(*taken);
-        self.pending.push_back(Taken { number: *taken, sequence });
+        self.pending.push_back(Taken { number: *taken, sequence, size: size(&envelope) });
         arrived.push(envelope);
+    }
+
+    fn refuse(&self, me: ActorAddress, key: (ActorAddress, Lane), reason: DeadReason, out: &mut Outputs) {
+        let frame = Frame::Closed { lane: key.1, link: self.link, handled: self.handled(), reason };
+        out.effect(Effect::Frame { from: me, to: key.0, frame: Box::new(frame) });
     }
 
     fn acknowledge(&mut self, me: ActorAddress, key: (ActorAddress, Lane), again: bool, out: &mut Outputs) {

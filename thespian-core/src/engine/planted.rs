@@ -41,6 +41,8 @@ bugs! {
     NoDeduplication = "no-deduplication",
     OutOfOrder = "out-of-order",
     NoResend = "no-resend",
+    NoResendAfterReconnect = "no-resend-after-reconnect",
+    NoAckAfterReconnect = "no-ack-after-reconnect",
     WindowLeak = "window-leak",
     CreditLeak = "credit-leak",
     WorkAfterExitRequest = "work-after-exit-request",

@@ -82,7 +82,8 @@ pub(crate) fn ms(milliseconds: u64) -> Time {
 /// The bounds that a test gives its engines: small ones, so that they are reached.
 pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Arc<Limits> {
     plant();
-    let mut limits = Limits { outgoing_high: 4, outgoing_low: 2, window: 3, ..Limits::default() };
+    let mut limits =
+        Limits { outgoing_high: 4, outgoing_low: 2, window: 3, window_max: 3, ..Limits::default() };
     change(&mut limits);
     limits.check().expect("the test's bounds make sense");
     Arc::new(limits)
@@ -349,7 +350,7 @@ fn lane_text(lane: Lane) -> &'static str {
 pub(crate) fn frame_text(frame: &Frame) -> String {
     match frame {
         Frame::Data { lane, link, sequence, base, names, bytes, .. } => {
-            let message = AnyMessage::encoded(names.clone(), bytes.to_vec());
+            let message = AnyMessage::encoded(names.clone(), bytes.clone());
             format!("{}#{link} {sequence} (base {base}) {}", lane_text(*lane), text(&message))
         }
         Frame::Ack { lane, link, handled } => format!("ack {}#{link} {handled}", lane_text(*lane)),

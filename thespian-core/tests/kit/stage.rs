@@ -194,7 +194,8 @@ impl Stage {
             world.set_network(network);
         }
         world.set_observer(Box::new(trace.clone()));
-        let mut limits = Limits { outgoing_high: 4, outgoing_low: 2, window: 3, ..Limits::default() };
+        let mut limits =
+            Limits { outgoing_high: 4, outgoing_low: 2, window: 3, window_max: 3, ..Limits::default() };
         change(&mut limits);
         world.add_system(system_config(SYSTEM, limits));
         let caller = world.open(SYSTEM).expect("the system is up");

@@ -13,10 +13,12 @@ use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, raise, sigprocmask};
 use nix::unistd::setsid;
 use thespian_core::{ActorExitRequest, ActorSystem};
+use thespian_multiproc::Multiproc;
 use thespian_runcommand::{
     Command, CommandAbort, CommandResult, CommandStarted, RunCommand, RunCommandSettings, RunCommandWith,
 };
 use thespian_simple::Simple;
+use thespian_tcp::Tcp;
 
 use crate::kit::{Stage, address};
 use crate::scene::{End, SOON};
@@ -33,8 +35,12 @@ const MODE: &str = "THESPIAN_MODE";
 /// How the actor runs its command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
+    /// On a stage in the process that is to end.
     Watching,
+    /// On the simple base in that process.
     Blocking,
+    /// In a process of a system, which that process has started.
+    Process,
 }
 
 #[derive(Clone, Copy)]
@@ -186,7 +192,9 @@ fn rest() {
 
 /// The process with the actor: it runs the command, and ends in its way when a line comes.
 fn act() -> ExitCode {
-    ignore_children();
+    if env::var(MODE).unwrap() != "Process" {
+        ignore_children();
+    }
     let end = End::of_environment().unwrap();
     let exe = env::current_exe().unwrap().into_os_string().into_string().unwrap();
     let is_blocking = env::var(MODE).unwrap() == "Blocking";
@@ -202,6 +210,9 @@ fn act() -> ExitCode {
         assert!(result.success(), "{result}");
         println!("over");
         return ExitCode::SUCCESS;
+    }
+    if env::var(MODE).unwrap() == "Process" {
+        return act_in_a_system(command, end);
     }
     let settings = RunCommandSettings { grace: Duration::from_millis(50), ..RunCommandSettings::default() };
     let mut stage = Stage::new::<RunCommandWith>(settings);
@@ -220,6 +231,37 @@ fn act() -> ExitCode {
         }
         _ => rest(),
     }
+    println!("over");
+    ExitCode::SUCCESS
+}
+
+/// The process that has started the system with the actor.
+fn act_in_a_system(command: Command, end: End) -> ExitCode {
+    let base = Multiproc::new(Tcp::default());
+    let system =
+        ActorSystem::builder().base(base).capability("Admin Port", 0).unregistered().start().unwrap();
+    let actor = system.create_actor::<RunCommand>().unwrap();
+    let started: CommandStarted = system.request(&actor, command, SOON).unwrap();
+    println!("{}", started.pid);
+    io::stdin().read_line(&mut String::new()).unwrap();
+    match end {
+        End::Request => {
+            // The exit is over when the actor is known to be dead.
+            system.tell(&actor, ActorExitRequest::new()).unwrap();
+            assert!(system.ask(&actor, Command::new("true", [""; 0]), SOON).unwrap().is_dead());
+        }
+        End::AbortCommand => {
+            system.tell(&actor, CommandAbort).unwrap();
+            // It comes to whoever asked for the command; that the actor goes on is what is seen from here.
+            let result: CommandResult = system.request(&actor, Command::new("true", [""; 0]), SOON).unwrap();
+            assert!(result.success(), "{result}");
+        }
+        _ => {}
+    }
+    println!("ended");
+    io::stdin().read_line(&mut String::new()).unwrap();
+    // There may be none any more.
+    let _ = system.shutdown();
     println!("over");
     ExitCode::SUCCESS
 }

@@ -22,6 +22,7 @@ use cast::Mode;
 use scene::{End, Scene};
 
 fn main() -> ExitCode {
+    thespian_multiproc::init();
     if let Some(role) = cast::role() {
         return role.play();
     }
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    use Mode::{Blocking, Watching};
+    use Mode::{Blocking, Process, Watching};
     let trial = |name: &str, scene: Scene| {
         Trial::test(name, move || {
             (0..rounds()).for_each(|_| scene.play());
@@ -49,6 +50,13 @@ fn trials() -> Vec<Trial> {
         trial("an_aborted_command_leaves_nothing", Scene(Watching, End::AbortCommand)),
         trial("a_command_that_ends_leaves_nothing", Scene(Blocking, End::CommandEnds)),
         trial("a_killed_guardian_takes_the_command_along", Scene(Watching, End::KillGuardian)),
+        trial("a_killed_process_of_a_system_leaves_nothing", Scene(Process, End::Kill)),
+        trial("a_terminated_process_of_a_system_leaves_nothing", Scene(Process, End::Terminate)),
+        trial("an_aborted_process_of_a_system_leaves_nothing", Scene(Process, End::Abort)),
+        trial("a_system_whose_admin_is_killed_leaves_nothing", Scene(Process, End::KillAdmin)),
+        trial("an_actor_of_a_system_that_exits_leaves_nothing", Scene(Process, End::Request)),
+        trial("a_command_of_a_system_that_is_aborted_leaves_nothing", Scene(Process, End::AbortCommand)),
+        trial("a_system_that_is_shut_down_leaves_nothing", Scene(Process, End::Drop)),
         trial("an_actor_killed_at_any_moment_leaves_nothing", Scene(Watching, End::KillEarly)),
     ]
 }

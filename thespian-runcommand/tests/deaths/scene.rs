@@ -33,10 +33,11 @@ pub(crate) enum End {
     CommandEnds,
     KillGuardian,
     KillEarly,
+    KillAdmin,
 }
 
 impl End {
-    pub(crate) const ALL: [End; 11] = [
+    pub(crate) const ALL: [End; 12] = [
         End::Kill,
         End::KillGroup,
         End::Terminate,
@@ -48,6 +49,7 @@ impl End {
         End::CommandEnds,
         End::KillGuardian,
         End::KillEarly,
+        End::KillAdmin,
     ];
 }
 
@@ -62,6 +64,7 @@ impl Scene {
         let mut actor = cast::actor(mode, end)
             .env(PIPE, &place.path)
             .env(TOKEN, &place.token)
+            .env("XDG_STATE_HOME", &place.folder)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -69,6 +72,9 @@ impl Scene {
             return place.kill_early(actor, voices);
         }
         hear(&mut voices, VOICES);
+        if mode == Mode::Process {
+            return place.end_in_a_system(end, actor, voices);
+        }
         let mut lines = BufReader::new(actor.stdout.take().unwrap()).lines();
         let group = Pid::from_raw(i32::try_from(actor.id()).unwrap());
         match end {
@@ -122,6 +128,36 @@ impl Place {
         OpenOptions::new().read(true).custom_flags(nonblocking).open(&self.path).unwrap()
     }
 
+    /// Ends the process of an actor of a system, whose other processes live on.
+    fn end_in_a_system(&self, end: End, mut starter: Child, voices: File) {
+        let mut lines = BufReader::new(starter.stdout.take().unwrap()).lines();
+        let mut orders = starter.stdin.take().unwrap();
+        let command = lines.next().unwrap().unwrap();
+        // The command's parent is its guardian, and that one's the actor's process, and that one's the admin.
+        let parents: Vec<Pid> = std::iter::successors(parent_of(&command), |process| parent_of(process))
+            .take(3)
+            .map(|process| Pid::from_raw(process.parse().unwrap()))
+            .collect();
+        let [_, actor, admin] = parents[..] else { panic!("the command has no such parents") };
+        match end {
+            End::Kill => kill(actor, Signal::SIGKILL).unwrap(),
+            End::Terminate => kill(actor, Signal::SIGTERM).unwrap(),
+            End::Abort => kill(actor, Signal::SIGABRT).unwrap(),
+            End::KillAdmin => kill(admin, Signal::SIGKILL).unwrap(),
+            _ => {}
+        }
+        orders.write_all(b"\n").unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "ended");
+        if end != End::Drop {
+            // The command is gone while the system lives on.
+            self.check_voices(voices.try_clone().unwrap());
+        }
+        orders.write_all(b"\n").unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "over");
+        starter.wait().unwrap();
+        self.check(voices);
+    }
+
     /// Kills the actor at a moment that differs from round to round, while its command is being started.
     fn kill_early(&self, mut actor: Child, voices: File) {
         let moment =
@@ -136,12 +172,16 @@ impl Place {
     }
 
     /// Waits until nobody is left, first of those that hold the pipe, then of all.
-    fn check(&self, mut voices: File) {
+    fn check(&self, voices: File) {
+        self.check_voices(voices);
+        self.eventually(|| self.survivors().is_empty());
+    }
+
+    fn check_voices(&self, mut voices: File) {
         let until = Instant::now() + SOON;
         while let Some(word) = next(&mut voices, until) {
             assert_eq!(word, b'!');
         }
-        self.eventually(|| self.survivors().is_empty());
     }
 
     fn wait_until_gone(&self, process: &str) {

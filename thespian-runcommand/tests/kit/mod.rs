@@ -46,6 +46,7 @@ impl Stage {
             limits: limits.clone(),
             carrier: None,
             accounting: false,
+            pid: None,
         };
         Stage {
             host: Host::new(config),

@@ -29,6 +29,7 @@ use thespian_core::engine::planted::{self, Bug};
 const RARE: &[&str] = &[
     "a child that never started is reported",
     "a command succeeds at the second attempt",
+    "a connection is lost",
     "a dead letter may have been handled",
     "a frame is lost",
     "a frame is repeated",

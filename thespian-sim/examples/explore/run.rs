@@ -29,6 +29,8 @@ const SETTLING: Duration = Duration::from_secs(15);
 struct Run {
     random: Random,
     sim: Sim,
+    /// Whether frames travel by connections.
+    connections: bool,
     systems: Vec<ActorSystem>,
     ids: Vec<SystemId>,
     /// Whether the systems have the capability that [`Picky`] asks for, and whether that is old enough to be acted on.
@@ -39,10 +41,15 @@ struct Run {
 pub(crate) fn run(seed: u64, trace_lines: usize) -> Outcome {
     journal::begin();
     let mut random = Random::new(seed);
-    let sim = Sim::with_trace(random.bits64(), trace_lines).with_steps(2_000_000);
+    let mut sim = Sim::with_trace(random.bits64(), trace_lines).with_steps(2_000_000);
+    let connections = random.chance(0.4);
+    if connections {
+        sim = sim.with_connections();
+    }
     let mut run = Run {
         random,
         sim: sim.clone(),
+        connections,
         systems: Vec::new(),
         ids: Vec::new(),
         names: vec!["a".into(), "b".into()],
@@ -86,12 +93,17 @@ impl Run {
 
     fn begin(&mut self) -> Result<(), Error> {
         let count = 1 + self.random.below(3);
+        // What systems that talk to each other agree about.
+        let window_max = 32 + self.random.below(100) as u32;
+        let window_bytes = if self.random.chance(0.3) { 100 } else { Limits::default().window_bytes };
         for _ in 0..count {
             let high = 5 + self.random.below(60) as u32;
             let limits = Limits {
                 outgoing_high: high,
                 outgoing_low: high / 2,
                 window: 1 + self.random.below(32) as u32,
+                window_max,
+                window_bytes,
                 delivery_limit: DELIVERY_LIMIT,
                 endpoint_queue: 100,
                 flush_wait: Duration::from_secs(2),
@@ -385,7 +397,7 @@ impl Run {
         probe_if(account.sender_killed > 0, "a sender is killed with messages under way");
         probe_if(account.dead_lettered > 0, "a message is a dead letter for certain");
         let (lost, repeated) = self.sim.lost_and_repeated();
-        probe_if(lost > 0, "a frame is lost");
+        probe_if(lost > 0, if self.connections { "a connection is lost" } else { "a frame is lost" });
         probe_if(repeated > 0, "a frame is repeated");
         if let Some(left) = self.sim.actors().first() {
             return Err(format!("shutdown: {left} is left"));

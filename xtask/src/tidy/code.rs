@@ -20,10 +20,19 @@ pub(super) const RULES: &[fn(&Source<'_>) -> Vec<Finding>] = &[
 ///
 /// A test that sleeps is slow when all is well and wrong when the machine is busy: wait for an event, or use virtual
 /// time. A driver waits for its next deadline in its readiness loop.
-const SLEEPERS: &[(&str, &str)] = &[(
-    "benches/driver/src/programs.rs",
-    "std cannot wait for a child with a deadline, and nothing is timed by this wait",
-)];
+const SLEEPERS: &[(&str, &str)] = &[
+    (
+        "benches/driver/src/orphans.rs",
+        "what other programs left behind ends when it likes, and nothing is timed",
+    ),
+    (
+        "benches/driver/src/runner.rs",
+        "std cannot wait for a child with a deadline, and nothing is timed by this wait",
+    ),
+    ("benches/processes/elfo/src/main.rs", "elfo does not say when its nodes have found each other"),
+    ("benches/processes/ours-tcp/src/workloads.rs", "being idle for ten seconds is what is measured"),
+    ("benches/processes/ractor-cluster/src/main.rs", "nor does ractor_cluster"),
+];
 
 /// Workspaces of their own, whose programs are measurements and fuzz targets and not the product.
 const OUTSIDE: &[&str] = &["benches", "fuzz"];

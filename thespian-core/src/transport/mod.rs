@@ -21,9 +21,13 @@
 //!
 //! # Reliability
 //!
-//! If [`Port::is_reliable`] says so, frames between two `Up` peers arrive once and in order until `Down`, after which any of
-//! those not yet acknowledged may or may not have arrived. Otherwise each frame may be lost, repeated and overtaken.
+//! If [`Port::is_reliable`] says so, frames between two `Up` peers arrive once until `Down`, and messages from one address
+//! to another in one lane in order; whatever else may pass a large one. After `Down`, any of those not yet acknowledged may
+//! or may not have arrived. Otherwise each frame may be lost, repeated and overtaken.
 //! Control messages always arrive once and in order until `Down`.
+
+mod interned;
+pub mod wire;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -206,13 +210,14 @@ pub trait Port: Send {
     /// Sends the host's own words, in one piece.
     fn control(&mut self, peer: PeerId, bytes: Vec<u8>);
 
-    /// Ends a connection when what was sent by it has been written.
+    /// Ends a connection when what was sent by it has been written. There are no more events of it.
     fn disconnect(&mut self, peer: PeerId);
 
     /// Writes what can be written now.
     fn flush(&mut self);
 
-    /// Whether something that was sent has not been written yet.
+    /// Whether something that was sent has not been written yet, or a connection that this side ended has not been closed
+    /// by the other one. A process that exits before may take back what it wrote last.
     fn has_unwritten(&self) -> bool;
 
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
@@ -220,7 +225,8 @@ pub trait Port: Send {
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent));
 
     /// Reports [`PortEvent::Ready`] with this key when the descriptor is ready: at once if it is now, and again whenever
-    /// it becomes so after it was not. Watching a descriptor or a key that is watched already replaces that.
+    /// it becomes so after it was not. Watching under a key that is used already replaces that; one descriptor can be watched
+    /// under several keys.
     ///
     /// A descriptor that is always ready by its nature, such as a file's, is reported once for each call.
     ///
@@ -231,6 +237,9 @@ pub trait Port: Send {
 
     /// Watches a descriptor no longer.
     fn unwatch(&mut self, key: u64);
+
+    /// From now on refuses clients that want to join: the system is shutting down.
+    fn set_closing(&mut self) {}
 
     /// Ends a [`wait`](Port::wait) that another thread is in, or the next one.
     fn waker(&self) -> Waker;

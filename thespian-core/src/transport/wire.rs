@@ -1,0 +1,521 @@
+//! How a frame and its two addresses are written as bytes, for every transport that has to.
+//!
+//! The encoding is the head, of a few dozen bytes at most on a connection that has been used before, and behind it the
+//! message as it is, to the end: how long the whole is, the transport says. [`Encoder::head`] writes the head alone, so
+//! that a large message need not be copied.
+//!
+//! With *tables* ([`Encoder::with_tables`]), an address or a list of type names is sent in full once and by its place in a
+//! table from then on. That takes a [`Decoder`] which sees all that the encoder wrote, in the same order. Without them
+//! each encoding stands for itself, as a datagram has to.
+//!
+//! # Format
+//!
+//! Numbers are LEB128: seven bits a byte, the lowest first. The first byte says which frame (bits 0 and 1: message,
+//! acknowledgement, end of a lane), which lane (bit 2) and whether the runtime sent it (bit 3). Then the two addresses:
+//! 0 is nobody, 1 stands before one in full, `2 + 2n` is what is at place `n` of the table, `3 + 2n` stands before one in
+//! full that goes there. Then the numbers of the frame. A message has the names of its types at last, like an address,
+//! where one in full is the number of names and each with its length.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::interned::{Place, Sent, Told, spread};
+use crate::engine::link::{Frame, Lane};
+use crate::{ActorAddress, DeadReason, DecodeLimits, TypeName, TypeNames, decode_prefix, encode};
+
+/// How many addresses a table holds.
+pub const INTERNED_ADDRESSES: usize = 4096;
+
+/// How many lists of type names a table holds.
+pub const INTERNED_NAMES: usize = 256;
+
+/// The largest list of type names that goes into a table; a larger one is sent in full each time. Bytes.
+pub const INTERNED_NAMES_SIZE: usize = 1024;
+
+/// Writes frames.
+#[derive(Default)]
+pub struct Encoder(Option<SentTables>);
+
+/// Reads frames.
+#[derive(Default)]
+pub struct Decoder(Option<ToldTables>);
+
+/// What is wrong with bytes that are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed(&'static str);
+
+struct SentTables {
+    addresses: Sent<ActorAddress>,
+    names: Sent<TypeNames>,
+}
+
+struct ToldTables {
+    addresses: Told<ActorAddress>,
+    names: Told<TypeNames>,
+}
+
+const DATA: u8 = 0;
+const ACK: u8 = 1;
+const CLOSED: u8 = 2;
+const KIND: u8 = 0b11;
+const URGENT: u8 = 1 << 2;
+const BY_RUNTIME: u8 = 1 << 3;
+
+const NOBODY: u64 = 0;
+const IN_FULL: u64 = 1;
+
+/// The message of a frame: what stands behind the head.
+#[inline]
+pub fn payload(frame: &Frame) -> &[u8] {
+    match frame {
+        Frame::Data { bytes, .. } => bytes,
+        Frame::Ack { .. } | Frame::Closed { .. } => &[],
+    }
+}
+
+impl Encoder {
+    /// Each encoding stands for itself.
+    pub const fn plain() -> Encoder {
+        Encoder(None)
+    }
+
+    /// What was sent before is sent by its place in a table.
+    pub const fn with_tables() -> Encoder {
+        Encoder(Some(SentTables {
+            addresses: Sent::new(INTERNED_ADDRESSES),
+            names: Sent::new(INTERNED_NAMES),
+        }))
+    }
+
+    /// Appends a frame.
+    #[inline]
+    pub fn frame(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+        self.head(out, from, to, frame);
+        out.extend_from_slice(payload(frame));
+    }
+
+    /// Appends a frame without its [`payload`], which belongs behind it.
+    #[inline]
+    pub fn head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+        let (kind, lane) = match frame {
+            Frame::Data { lane, by_runtime, .. } => (DATA | if *by_runtime { BY_RUNTIME } else { 0 }, lane),
+            Frame::Ack { lane, .. } => (ACK, lane),
+            Frame::Closed { lane, .. } => (CLOSED, lane),
+        };
+        out.push(kind | if *lane == Lane::Urgent { URGENT } else { 0 });
+        self.address(out, from);
+        self.address(out, to);
+        match frame {
+            Frame::Data { link, sequence, base, number, names, .. } => {
+                put(out, *link);
+                put(out, *sequence);
+                // The window is small, so this is.
+                put(out, sequence.wrapping_sub(*base));
+                put(out, *number);
+                self.names(out, names);
+            }
+            Frame::Ack { link, handled, .. } => {
+                put(out, *link);
+                put(out, *handled);
+            }
+            Frame::Closed { link, handled, reason, .. } => {
+                put(out, *link);
+                put(out, *handled);
+                // Plain data of msgs: it always encodes.
+                out.extend_from_slice(&encode(reason).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Appends an address.
+    #[inline]
+    pub fn address(&mut self, out: &mut Vec<u8>, address: &ActorAddress) {
+        if address.is_nobody() {
+            return put(out, NOBODY);
+        }
+        match &mut self.0 {
+            None => put(out, IN_FULL),
+            Some(tables) => {
+                let hash = spread(address.slot() ^ address.generation().rotate_left(32));
+                match tables.addresses.place(hash, address) {
+                    Place::Known(at) => return put(out, 2 + 2 * at as u64),
+                    Place::New(at) => put(out, 3 + 2 * at as u64),
+                }
+            }
+        }
+        // Plain data of msgs: it always encodes.
+        out.extend_from_slice(&encode(address).unwrap_or_default());
+    }
+
+    #[inline]
+    fn names(&mut self, out: &mut Vec<u8>, names: &TypeNames) {
+        match &mut self.0 {
+            Some(tables) if size_of_names(names) <= INTERNED_NAMES_SIZE => {
+                match tables.names.place(hash_of_names(names), names) {
+                    Place::Known(at) => return put(out, 2 + 2 * at as u64),
+                    Place::New(at) => put(out, 3 + 2 * at as u64),
+                }
+            }
+            _ => put(out, IN_FULL),
+        }
+        put(out, names.len() as u64);
+        for name in names.iter() {
+            put(out, name.len() as u64);
+            out.extend_from_slice(name.as_bytes());
+        }
+    }
+}
+
+impl Decoder {
+    /// For [`Encoder::plain`].
+    pub const fn plain() -> Decoder {
+        Decoder(None)
+    }
+
+    /// For [`Encoder::with_tables`].
+    pub const fn with_tables() -> Decoder {
+        Decoder(Some(ToldTables {
+            addresses: Told::new(INTERNED_ADDRESSES),
+            names: Told::new(INTERNED_NAMES),
+        }))
+    }
+
+    /// The frame that these bytes are, and who it is from and to.
+    ///
+    /// Whatever the bytes are, the cost is bounded by their length.
+    ///
+    /// # Errors
+    ///
+    /// They are no frame. With tables, nothing that comes behind can be decoded either.
+    #[inline]
+    pub fn frame(&mut self, mut bytes: &[u8]) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
+        let bytes = &mut bytes;
+        let first = take_byte(bytes)?;
+        let lane = if first & URGENT == 0 { Lane::User } else { Lane::Urgent };
+        let by_runtime = first & BY_RUNTIME != 0;
+        if first & !(KIND | URGENT | BY_RUNTIME) != 0 || (by_runtime && first & KIND != DATA) {
+            return Err(Malformed("unknown bits in the first byte"));
+        }
+        let from = self.address(bytes)?;
+        let to = self.address(bytes)?;
+        let link = take(bytes)?;
+        let frame = match first & KIND {
+            DATA => {
+                let sequence = take(bytes)?;
+                let base = sequence.wrapping_sub(take(bytes)?);
+                let number = take(bytes)?;
+                let names = self.names(bytes)?;
+                let bytes = Arc::from(core::mem::take(bytes));
+                Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }
+            }
+            ACK => Frame::Ack { lane, link, handled: take(bytes)? },
+            CLOSED => {
+                let handled = take(bytes)?;
+                let (reason, rest) = decode_prefix::<DeadReason>(bytes, DecodeLimits::default())
+                    .map_err(|_| Malformed("an unknown reason"))?;
+                *bytes = rest;
+                Frame::Closed { lane, link, handled, reason }
+            }
+            _ => return Err(Malformed("an unknown kind of frame")),
+        };
+        if bytes.is_empty() { Ok((from, to, frame)) } else { Err(Malformed("bytes behind the frame")) }
+    }
+
+    /// Takes an address from the front of the bytes.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    #[inline]
+    pub fn address(&mut self, bytes: &mut &[u8]) -> Result<ActorAddress, Malformed> {
+        let code = take(bytes)?;
+        if code == NOBODY {
+            return Ok(ActorAddress::NOBODY);
+        }
+        if code >= 2 && code % 2 == 0 {
+            let known = self.0.as_ref().and_then(|tables| tables.addresses.at(place(code)));
+            return known.copied().ok_or(Malformed("an address that was never sent"));
+        }
+        let (address, rest) = decode_prefix::<ActorAddress>(bytes, DecodeLimits::default())
+            .map_err(|_| Malformed("an incomplete address"))?;
+        *bytes = rest;
+        if code != IN_FULL
+            && !self.0.as_mut().is_some_and(|tables| tables.addresses.enter(place(code), address))
+        {
+            return Err(Malformed("an address for a place that is not there"));
+        }
+        Ok(address)
+    }
+
+    #[inline]
+    fn names(&mut self, bytes: &mut &[u8]) -> Result<TypeNames, Malformed> {
+        let code = take(bytes)?;
+        if code >= 2 && code % 2 == 0 {
+            let known = self.0.as_ref().and_then(|tables| tables.names.at(place(code)));
+            return known.cloned().ok_or(Malformed("names that were never sent"));
+        }
+        let names = names_in_full(bytes)?;
+        match code {
+            IN_FULL => {}
+            NOBODY => return Err(Malformed("a message without a type")),
+            _ if size_of_names(&names) > INTERNED_NAMES_SIZE => {
+                return Err(Malformed("names too long for a table"));
+            }
+            _ if self.0.as_mut().is_some_and(|tables| tables.names.enter(place(code), names.clone())) => {}
+            _ => return Err(Malformed("names for a place that is not there")),
+        }
+        Ok(names)
+    }
+}
+
+#[cold]
+fn names_in_full(bytes: &mut &[u8]) -> Result<TypeNames, Malformed> {
+    let count = take(bytes)?;
+    // Each name takes a byte or more, so what is set aside is bounded by what is there.
+    if count == 0 || count > bytes.len() as u64 {
+        return Err(Malformed("an impossible number of names"));
+    }
+    let mut names = Vec::new();
+    for _ in 0..count {
+        let length = usize::try_from(take(bytes)?).map_err(|_| TRUNCATED)?;
+        let (name, rest) = bytes.split_at_checked(length).ok_or(TRUNCATED)?;
+        let name = core::str::from_utf8(name).map_err(|_| Malformed("a name that is no text"))?;
+        names.push(TypeName::Owned(String::from(name)));
+        *bytes = rest;
+    }
+    Ok(TypeNames::from(names))
+}
+
+fn place(code: u64) -> usize {
+    usize::try_from((code - 2) / 2).unwrap_or(usize::MAX)
+}
+
+#[inline]
+fn size_of_names(names: &TypeNames) -> usize {
+    names.iter().map(|name| name.len()).sum()
+}
+
+/// Names that differ mostly do so in length or at their ends.
+#[inline]
+fn hash_of_names(names: &TypeNames) -> u64 {
+    let Some(name) = names.first().map(|name| name.as_bytes()) else { return 0 };
+    let end = |part: Option<&[u8; 8]>| part.map_or(0, |part| u64::from_le_bytes(*part));
+    spread(end(name.first_chunk()) ^ end(name.last_chunk()).rotate_left(17) ^ name.len() as u64)
+}
+
+/// Appends a number.
+#[inline]
+pub fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Takes a number from the front of the bytes.
+///
+/// # Errors
+///
+/// There is none, or it is over 64 bits.
+#[inline]
+pub fn take(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = take_byte(bytes)?;
+        if shift == 63 && byte > 1 {
+            break;
+        }
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Malformed("a number over 64 bits"))
+}
+
+#[inline]
+fn take_byte(bytes: &mut &[u8]) -> Result<u8, Malformed> {
+    let (first, rest) = bytes.split_first().ok_or(TRUNCATED)?;
+    *bytes = rest;
+    Ok(*first)
+}
+
+const TRUNCATED: Malformed = Malformed("it ends too soon");
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "these bytes are no frame: {}", self.0)
+    }
+}
+
+impl core::error::Error for Malformed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AddressKey, SystemId};
+    use alloc::format;
+    use alloc::vec;
+
+    fn address(slot: u64) -> ActorAddress {
+        AddressKey::new([7; 16]).seal(SystemId::from_bits(1 << 96), slot, slot + 1)
+    }
+
+    fn data(sequence: u64, names: &[&'static str], bytes: &[u8]) -> Frame {
+        let names: Vec<TypeName> = names.iter().map(|name| TypeName::Borrowed(name)).collect();
+        Frame::Data {
+            lane: Lane::User,
+            link: 3,
+            sequence,
+            base: sequence.saturating_sub(5),
+            number: sequence / 2,
+            by_runtime: sequence.is_multiple_of(2),
+            names: names.into(),
+            bytes: bytes.into(),
+        }
+    }
+
+    fn frames() -> Vec<Frame> {
+        vec![
+            data(0, &["str"], b""),
+            data(u64::MAX, &["app.orders.Placed", "app.orders.Any"], b"payload"),
+            Frame::Ack { lane: Lane::Urgent, link: 1, handled: 1 << 40 },
+            Frame::Closed { lane: Lane::User, link: 9, handled: 0, reason: DeadReason::Shutdown },
+        ]
+    }
+
+    fn same(
+        (from, to, frame): &(ActorAddress, ActorAddress, Frame),
+        other: (ActorAddress, ActorAddress, Frame),
+    ) {
+        assert_eq!((from, to), (&other.0, &other.1));
+        assert_eq!(format!("{frame:?}"), format!("{:?}", other.2));
+    }
+
+    #[test]
+    fn every_frame_comes_back_with_tables_and_without() {
+        let encoders =
+            [(Encoder::plain(), Decoder::plain()), (Encoder::with_tables(), Decoder::with_tables())];
+        for (mut encoder, mut decoder) in encoders {
+            for _ in 0..3 {
+                for frame in frames() {
+                    let sent = (address(1), ActorAddress::NOBODY, frame);
+                    let mut bytes = Vec::new();
+                    encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2);
+                    same(&sent, decoder.frame(&bytes).expect("a frame"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_is_small_once_addresses_and_names_are_known() {
+        let mut encoder = Encoder::with_tables();
+        let mut bytes = Vec::new();
+        for sequence in 0..1000 {
+            bytes.clear();
+            encoder.frame(
+                &mut bytes,
+                &address(1),
+                &address(2),
+                &data(sequence, &["app.orders.Placed"], &[0; 64]),
+            );
+        }
+        assert!(bytes.len() <= 64 + 12, "{} bytes", bytes.len());
+    }
+
+    #[test]
+    fn thousands_of_addresses_and_names_are_never_taken_for_each_other() {
+        let (mut encoder, mut decoder) = (Encoder::with_tables(), Decoder::with_tables());
+        let mut total = 0;
+        for round in 0..3 {
+            for slot in 0..20_000 {
+                let name = format!("app.message.Number{}", slot % 1000);
+                let names = TypeNames::from(vec![TypeName::Owned(name)]);
+                let frame = Frame::Data {
+                    lane: Lane::User,
+                    link: 1,
+                    sequence: slot,
+                    base: slot,
+                    number: slot,
+                    by_runtime: false,
+                    names,
+                    bytes: Arc::from(&b"x"[..]),
+                };
+                let sent = (address(slot), address(slot / (round + 2)), frame);
+                let mut bytes = Vec::new();
+                encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2);
+                total += bytes.len();
+                same(&sent, decoder.frame(&bytes).expect("a frame"));
+            }
+        }
+        assert!(total > 0);
+    }
+
+    #[test]
+    fn an_address_that_differs_in_its_seal_alone_is_another() {
+        let forged = AddressKey::new([8; 16]).seal(SystemId::from_bits(1 << 96), 1, 2);
+        let (mut encoder, mut decoder) = (Encoder::with_tables(), Decoder::with_tables());
+        for from in [address(1), forged, address(1), forged] {
+            let mut bytes = Vec::new();
+            encoder.address(&mut bytes, &from);
+            assert_eq!(decoder.address(&mut bytes.as_slice()), Ok(from));
+        }
+    }
+
+    #[test]
+    fn long_names_are_sent_in_full_and_never_fill_a_table() {
+        let long = "n".repeat(INTERNED_NAMES_SIZE + 1);
+        let names = TypeNames::from(vec![TypeName::Owned(long)]);
+        let mut encoder = Encoder::with_tables();
+        for _ in 0..2 {
+            let mut bytes = Vec::new();
+            encoder.names(&mut bytes, &names);
+            assert!(bytes.len() > INTERNED_NAMES_SIZE);
+            assert_eq!(Decoder::with_tables().names(&mut bytes.as_slice()), Ok(names.clone()));
+            bytes[0] = 3;
+            let refused = Decoder::with_tables().names(&mut bytes.as_slice());
+            assert_eq!(refused, Err(Malformed("names too long for a table")));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_anywhere_is_refused_or_has_a_shorter_message() {
+        for frame in frames() {
+            let mut bytes = Vec::new();
+            Encoder::plain().frame(&mut bytes, &address(1), &address(2), &frame);
+            for length in 0..bytes.len() {
+                match Decoder::plain().frame(&bytes[..length]) {
+                    Ok((_, _, cut)) => assert!(payload(&cut).len() < payload(&frame).len()),
+                    Err(error) => assert!(!format!("{error}").is_empty()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn references_to_what_was_never_sent_are_refused() {
+        for code in [2, 4, 2 + 2 * 4095, 2 + 2 * 4096, u64::MAX - 1, u64::MAX] {
+            let mut bytes = vec![ACK];
+            put(&mut bytes, code);
+            bytes.extend([0, 1, 1]);
+            assert!(Decoder::with_tables().frame(&bytes).is_err());
+            assert!(Decoder::plain().frame(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn numbers_come_back_and_oversized_ones_do_not() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut bytes = Vec::new();
+            put(&mut bytes, number);
+            assert_eq!(take(&mut bytes.as_slice()), Ok(number));
+        }
+        assert!(take(&mut [0xff; 11].as_slice()).is_err());
+        assert!(take(&mut [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2].as_slice()).is_err());
+        assert!(take(&mut [0x80].as_slice()).is_err());
+    }
+}

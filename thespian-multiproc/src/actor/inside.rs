@@ -1,0 +1,92 @@
+//! What a handler has of the world while it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::MutexGuard;
+use thespian_core::engine::HostInput;
+use thespian_core::{Actions, ActorAddress, Capabilities, Environment, Time};
+
+use super::Shared;
+use super::core::Core;
+use crate::control::ToAdminProcess;
+
+/// The environment of one attempt.
+pub(super) struct Inside<'a> {
+    pub(super) shared: &'a Shared,
+    /// As they were when the attempt began.
+    pub(super) capabilities: Arc<Capabilities>,
+}
+
+/// How long one wait lasts at most when the clock says nothing.
+const LONG: Duration = Duration::from_secs(60);
+
+impl Inside<'_> {
+    /// Lets the process go on until something is there.
+    fn until<T>(&self, core: &mut MutexGuard<'_, Core>, mut there: impl FnMut(&mut Core) -> Option<T>) -> T {
+        loop {
+            core.perform();
+            if let Some(found) = there(core) {
+                return found;
+            }
+            core.plane.flush();
+            let patience = core.patience();
+            core.turn(patience);
+        }
+    }
+}
+
+impl Environment for Inside<'_> {
+    fn now(&mut self) -> Time {
+        self.shared.clock.now()
+    }
+
+    fn allocate(&mut self) -> ActorAddress {
+        let mut core = self.shared.lock();
+        if let Some(address) = core.take_address() {
+            return address;
+        }
+        self.until(&mut core, Core::take_address)
+    }
+
+    fn claim_name(&mut self, name: &str, proposed: ActorAddress) -> ActorAddress {
+        let mut core = self.shared.lock();
+        let call = core.ask(|call| ToAdminProcess::Claim { call, name: name.into(), proposed });
+        self.until(&mut core, |core| core.take_named(call)).unwrap_or(proposed)
+    }
+
+    fn find_name(&mut self, name: &str) -> Option<ActorAddress> {
+        let mut core = self.shared.lock();
+        let call = core.ask(|call| ToAdminProcess::Find { call, name: name.into() });
+        self.until(&mut core, |core| core.take_named(call))
+    }
+
+    fn flush(&mut self, _actor: ActorAddress, actions: &mut Actions) {
+        let mut core = self.shared.lock();
+        let now = self.shared.clock.now();
+        let Core { host, out, .. } = &mut *core;
+        host.handle(now, HostInput::Flushed(actions), out);
+        core.perform();
+        core.plane.flush();
+        let until = now + self.shared.limits.flush_wait;
+        while core.host.is_paused() && self.shared.clock.now() < until {
+            let left = until.since(self.shared.clock.now());
+            let patience = core.patience().unwrap_or(LONG).min(left);
+            core.turn(Some(patience));
+            core.perform();
+            core.plane.flush();
+        }
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn admin(&self) -> ActorAddress {
+        self.shared.admin
+    }
+
+    fn base_name(&self) -> &str {
+        &self.shared.base
+    }
+}

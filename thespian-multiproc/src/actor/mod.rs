@@ -1,0 +1,361 @@
+//! The process of an actor.
+//!
+//! The main thread runs the loop: it performs what the engine asks for, runs the handler on a delivery, and waits for what
+//! comes. A second thread, the [keeper], runs the same loop while a handler takes long.
+
+mod core;
+mod inside;
+pub(crate) mod keeper;
+
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use thespian_core::driver::{panics, run};
+use thespian_core::engine::link::Carrier;
+use thespian_core::engine::{Host, HostConfig, LaunchError};
+use thespian_core::transport::{Identity, Role, Transport};
+use thespian_core::{
+    Actions, ActorAddress, ActorType, AnyMessage, Envelope, ErasedActor, Limits, StartError, Time,
+};
+
+use self::core::Core;
+use self::inside::Inside;
+use self::keeper::{Look, Pulse};
+use crate::board::Board;
+use crate::clock::Clock;
+use crate::control::{Begin, Channel, StartFailure, ToAdminProcess};
+use crate::plane::{AdminLink, Plane};
+use crate::signals::Signals;
+use crate::sys;
+
+/// After how many deliveries in a row the process looks around, at the latest.
+const DELIVERIES_PER_LOOK: u32 = 32;
+
+/// After how long of deliveries in a row the process looks around, at the latest: what handlers send waits until then.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
+
+/// How long the last words of an actor may take to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The stack of the keeper: it runs engines and no code of users but the encoding of messages.
+const KEEPER_STACK: usize = 256 * 1024;
+
+/// What the threads of the process share.
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+    /// The main thread waits for the core.
+    wanted: AtomicBool,
+    waker: Waker,
+    pulse: Pulse,
+    clock: Clock,
+    admin: ActorAddress,
+    base: String,
+    limits: Arc<Limits>,
+}
+
+impl Shared {
+    /// The core, which the keeper gives up when it is asked to.
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        if let Some(core) = self.core.try_lock() {
+            return core;
+        }
+        self.wanted.store(true, Ordering::SeqCst);
+        self.waker.wake_by_ref();
+        let core = self.core.lock();
+        self.wanted.store(false, Ordering::SeqCst);
+        core
+    }
+}
+
+/// What the process of an actor has from the admin, beside what it is told.
+#[derive(Clone)]
+pub(crate) struct Inherited {
+    /// Where it shows its counters.
+    pub(crate) board: Arc<Board>,
+}
+
+impl Inherited {
+    /// Descriptors that stay open across a fork. The board's memory needs none.
+    pub(crate) fn descriptors(&self) -> Vec<RawFd> {
+        Vec::new()
+    }
+}
+
+/// Runs an actor, for as long as this process lives.
+pub(crate) fn run(
+    begin: Begin,
+    kind: &'static ActorType,
+    control: UnixStream,
+    transport: &dyn Transport,
+    inherited: Inherited,
+) -> ! {
+    let address = begin.address;
+    sys::set_title(&format!("thespian actor {} {address}", kind.name()));
+    let outcome = start(begin, kind, control, transport, inherited);
+    match outcome {
+        Ok(actor) => actor.live(),
+        Err(error) => {
+            crate::internals(log::Level::Error, &format!("{address} could not begin: {error}"));
+            signal_hook::low_level::exit(1);
+        }
+    }
+}
+
+/// Constructs the actor and says so, or why not.
+fn start(
+    begin: Begin,
+    kind: &'static ActorType,
+    control: UnixStream,
+    transport: &dyn Transport,
+    inherited: Inherited,
+) -> io::Result<Running> {
+    let Begin { address, requirements, start, addresses, world, .. } = begin;
+    panics::install_hook();
+    let signals = Signals::of_actor()?;
+    sys::unblock_signals();
+    let mut channel = Channel::new(control)?;
+    let opened = transport.open(Identity { system: world.system, role: Role::Host });
+    let port = match opened {
+        Ok(port) => port,
+        Err(error) => {
+            let failure = StartFailure::Failed(format!("its process could not be reached: {error}"));
+            refuse(&mut channel, failure)
+        }
+    };
+    let started = match run::start(kind, &world.capabilities, &requirements, start) {
+        Ok(started) => started,
+        Err(error) => {
+            let failure = match error {
+                LaunchError::Incompatible(check) => StartFailure::Incompatible(check),
+                LaunchError::Start(StartError::Argument(problem)) => StartFailure::Argument(problem),
+                LaunchError::Start(StartError::Failed(failure)) => {
+                    StartFailure::Failed(failure.details().into())
+                }
+            };
+            refuse(&mut channel, failure)
+        }
+    };
+    let clock = Clock::since(world.origin);
+    let limits = Arc::new(world.limits);
+    let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
+    let host = Host::new(HostConfig {
+        address,
+        kind,
+        policy: started.policy,
+        limits: limits.clone(),
+        carrier: Some(carrier),
+        accounting: false,
+        pid: Some(std::process::id()),
+    });
+    let locator = port.locator();
+    let waker = port.waker();
+    let plane = Plane::new(port, AdminLink::Channel(channel), world.admin);
+    let lifeline = world.ties.lifeline;
+    let mut core = Core::new(
+        host,
+        plane,
+        world.admin,
+        clock,
+        world.capabilities,
+        addresses,
+        signals,
+        lifeline,
+        inherited.board,
+    );
+    core.tell(&ToAdminProcess::Started(Ok(locator)));
+    let shared = Shared {
+        core: Mutex::new(core),
+        wanted: AtomicBool::new(false),
+        waker,
+        pulse: Pulse::new(),
+        clock,
+        admin: world.admin,
+        base: world.base,
+        limits,
+    };
+    Ok(Running {
+        shared: Arc::new(shared),
+        address,
+        kind,
+        instance: Some(started.actor),
+        start: started.start,
+        requirements,
+        actions: Actions::default(),
+        has_keeper: false,
+    })
+}
+
+/// Tells the admin why there is no actor, and ends.
+fn refuse(channel: &mut Channel, failure: StartFailure) -> ! {
+    if let Ok(bytes) = crate::control::encode(&ToAdminProcess::Started(Err(failure))) {
+        channel.say_all(&bytes);
+    }
+    let _ = io::stdout().flush();
+    signal_hook::low_level::exit(0);
+}
+
+/// An actor that runs, seen from the main thread.
+struct Running {
+    shared: Arc<Shared>,
+    address: ActorAddress,
+    kind: &'static ActorType,
+    instance: Option<Box<dyn ErasedActor>>,
+    /// For a fresh instance after a failure.
+    start: Option<AnyMessage>,
+    requirements: thespian_core::Value,
+    actions: Actions,
+    has_keeper: bool,
+}
+
+impl Running {
+    fn live(mut self) -> ! {
+        let shared = self.shared.clone();
+        let mut core = shared.lock();
+        let mut in_a_row = 0;
+        let mut look_at = shared.clock.now() + LOOK_EVERY;
+        loop {
+            core.perform();
+            if core.stopped {
+                self.finish(&mut core);
+            }
+            if core.restart || core.recheck {
+                core = self.user_code(&shared, core);
+            }
+            if let Some(envelope) = core.out.poll_delivery() {
+                core.unwatch();
+                let now;
+                (core, now) = self.deliver(&shared, core, envelope);
+                in_a_row += 1;
+                if in_a_row < DELIVERIES_PER_LOOK && now < look_at && !core.out.is_empty() {
+                    continue;
+                }
+            }
+            in_a_row = 0;
+            core.offer_ready();
+            core.perform();
+            core.plane.flush();
+            let patience = if core.out.is_empty() { core.patience() } else { Some(Duration::ZERO) };
+            core.turn(patience);
+            look_at = shared.clock.now() + LOOK_EVERY;
+        }
+    }
+
+    /// Runs the handler, with the core free for the keeper. Returns the time when it is done.
+    fn deliver<'a>(
+        &mut self,
+        shared: &'a Shared,
+        core: MutexGuard<'a, Core>,
+        envelope: Envelope,
+    ) -> (MutexGuard<'a, Core>, Time) {
+        let Some(mut actor) = self.instance.take() else { return (core, shared.clock.now()) };
+        self.actions.set_limit(shared.limits.actions_per_attempt);
+        let capabilities = core.capabilities.clone();
+        if shared.pulse.begin() {
+            self.rouse();
+        }
+        drop(core);
+        let mut inside = Inside { shared, capabilities };
+        let outcome = run::attempt(&mut *actor, &envelope, &mut self.actions, &mut inside);
+        shared.pulse.end();
+        let mut core = shared.lock();
+        self.instance = Some(actor);
+        if outcome.is_err() {
+            self.abandon(&mut core);
+        }
+        let now = shared.clock.now();
+        let Core { host, out, .. } = &mut *core;
+        if let Some(next) = host.finished(now, envelope, outcome, &mut self.actions, out) {
+            out.deliver(next);
+        }
+        (core, now)
+    }
+
+    #[cold]
+    fn rouse(&mut self) {
+        if self.has_keeper {
+            return self.shared.pulse.rouse();
+        }
+        let shared = self.shared.clone();
+        let keeper = std::thread::Builder::new().name("keeper".into()).stack_size(KEEPER_STACK);
+        match keeper.spawn(move || keep(&shared)) {
+            Ok(_) => {
+                self.has_keeper = true;
+                self.shared.pulse.rouse();
+            }
+            Err(error) => {
+                // The actor works without, only less responsive while a handler runs long.
+                let text = format!("{} has no keeper thread: {error}", self.address);
+                crate::internals(log::Level::Warn, &text);
+            }
+        }
+    }
+
+    /// A failed attempt releases nothing: addresses and names that it was given are free again.
+    fn abandon(&mut self, core: &mut Core) {
+        for create in self.actions.discard() {
+            match create.spec.wanted_name() {
+                Some(name) => {
+                    core.tell(&ToAdminProcess::AbandonClaim { name: name.into(), address: create.address })
+                }
+                None => core.release(create.address),
+            }
+        }
+    }
+
+    /// Runs what the engine, or the admin, wants of the actor's type.
+    #[cold]
+    fn user_code<'a>(&mut self, shared: &'a Shared, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        if std::mem::take(&mut core.recheck) {
+            let capabilities = core.capabilities.clone();
+            drop(core);
+            let verdict = run::check(self.kind, &capabilities, &self.requirements);
+            core = shared.lock();
+            core.tell(&ToAdminProcess::Rechecked(verdict));
+        }
+        if std::mem::take(&mut core.restart)
+            && let Some(start) = &self.start
+        {
+            match run::fresh(self.kind, start) {
+                Ok(fresh) => run::drop_instance(&self.address, self.instance.replace(fresh)),
+                Err(error) => {
+                    log::warn!(target: "thespian", "{} keeps its instance: {error}", self.address);
+                }
+            }
+        }
+        core
+    }
+
+    /// The actor is done: its state goes, its last words are written, and the process ends.
+    fn finish(&mut self, core: &mut Core) -> ! {
+        run::drop_instance(&self.address, self.instance.take());
+        let until = self.shared.clock.now() + LAST_WORDS;
+        core.plane.flush();
+        while core.plane.has_unwritten() && self.shared.clock.now() < until {
+            core.turn(Some(Duration::from_millis(10)));
+            core.plane.flush();
+        }
+        let _ = io::stdout().flush();
+        // Not by way of what libraries of the first process have registered for their end.
+        signal_hook::low_level::exit(0);
+    }
+}
+
+/// The keeper's work.
+fn keep(shared: &Shared) {
+    loop {
+        let Look::Stuck(beat) = shared.pulse.watch();
+        let mut core = shared.core.lock();
+        while shared.pulse.is_at(beat) && !shared.wanted.load(Ordering::SeqCst) {
+            core.perform();
+            core.plane.flush();
+            let patience = core.patience().unwrap_or(keeper::TICK * 40).min(keeper::TICK * 40);
+            core.turn(Some(patience));
+        }
+    }
+}

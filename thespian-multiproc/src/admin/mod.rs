@@ -1,0 +1,543 @@
+//! The process of a system's admin: it drives the admin's engine, and starts, reaches and buries the other processes.
+//!
+//! It has one thread, so that it can fork.
+
+mod clients;
+mod processes;
+mod slots;
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+use thespian_core::engine::link::Carrier;
+use thespian_core::engine::{
+    Admin, AdminConfig, AdminInput, CallId, Effect, Launch, LaunchError, Log, Output, Outputs, ToAdmin,
+};
+use thespian_core::transport::{Identity, Interest, PeerId, Port, PortEvent, Role, Transport};
+use thespian_core::{
+    ActorAddress, ActorTypes, AddressKey, Capabilities, Counters, DeadReason, Error, Failure, StartError,
+    SystemId, Time,
+};
+
+use self::clients::Client;
+use self::slots::{Slot, Slots, Stage, Who};
+use crate::actor::Inherited;
+use crate::board::Board;
+use crate::carried::Carried;
+use crate::clock::Clock;
+use crate::control::{Surroundings, ToAdminProcess, ToProcess};
+use crate::launch::{Ready, Setup};
+use crate::signals::{Note, Signals};
+use crate::start::{Fork, Method, Starter};
+use crate::sys;
+
+/// The key of the signals' descriptor; actors' channels are watched under their slots.
+const SIGNALS: u64 = u64::MAX;
+
+/// How long an actor that somebody could not reach is expected to be found dead.
+const SUSPICION: Duration = Duration::from_millis(100);
+
+/// How long the last words of a system may take to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The process.
+pub(crate) struct AdminProcess {
+    engine: Admin,
+    out: Outputs,
+    port: Box<dyn Port>,
+    starter: Box<dyn Starter>,
+    signals: Signals,
+    clock: Clock,
+    slots: Slots,
+    pids: HashMap<Pid, ActorAddress>,
+    clients: BTreeMap<PeerId, Client>,
+    calls: BTreeMap<CallId, (PeerId, u64)>,
+    call_count: u64,
+    /// Actors that somebody could not reach: who, and until when the answer waits for their end.
+    suspects: Vec<(Time, Who, ActorAddress)>,
+    surroundings: Surroundings,
+    board: Arc<Board>,
+    down: bool,
+}
+
+/// Runs an admin, for as long as its system lives.
+pub(crate) fn run(setup: Setup, types: ActorTypes, launcher: UnixStream) -> ! {
+    let mut launcher = launcher;
+    let base = setup.base.clone();
+    sys::set_title(&format!("thespian admin {base}"));
+    match AdminProcess::start(setup, types) {
+        Ok(mut admin) => {
+            let ready = Ready { locator: admin.port.locator(), pid: std::process::id() };
+            sys::set_title(&format!("thespian admin {base} {}", ready.locator));
+            crate::launch::answer(&mut launcher, Ok(ready));
+            drop(launcher);
+            admin.live();
+        }
+        Err(error) => crate::launch::answer(&mut launcher, Err(error)),
+    }
+    signal_hook::low_level::exit(0);
+}
+
+impl AdminProcess {
+    fn start(setup: Setup, types: ActorTypes) -> Result<AdminProcess, Error> {
+        let failed = |cause: String| Error::StartupFailure { base: setup.base.clone(), cause };
+        let missing: Vec<&str> =
+            setup.types.iter().map(String::as_str).filter(|name| types.find(name).is_none()).collect();
+        if !missing.is_empty() {
+            return Err(failed(format!(
+                "the processes of the system do not know {}: what ActorSystem::builder().actors(..) is given reaches only \
+                 this process; give it to thespian_multiproc::Init::new().actors(actors![..]).run() as well, at the \
+                 beginning of main",
+                missing.join(", ")
+            )));
+        }
+        let transport: Arc<dyn Transport> = crate::launch::restore(&setup.base, &setup.transport)?.into();
+        let random = |what: &str| {
+            let mut bits = [0u8; 16];
+            getrandom::fill(&mut bits).map(|()| bits).map_err(|error| {
+                failed(format!("the operating system gives no random bits for {what}: {error}"))
+            })
+        };
+        let system = SystemId::from_bits(u128::from_be_bytes(random("the system's id")?));
+        let slots = Slots::new(system, AddressKey::new(random("the system's key")?));
+        sys::adopt_orphans();
+        let signals = Signals::of_admin().map_err(|error| failed(format!("signals: {error}")))?;
+        sys::unblock_signals();
+        let board = Board::create().map_err(|error| failed(format!("shared memory: {error}")))?;
+        let board = Arc::new(board);
+        let mut port = transport.open_admin(Identity { system, role: Role::Admin })?;
+        let mut capabilities = setup.capabilities;
+        transport.opened(&*port, &mut capabilities);
+        let clock = Clock::start();
+        let surroundings = Surroundings {
+            system,
+            admin: slots.admin(),
+            base: setup.base.clone(),
+            limits: setup.limits.clone(),
+            capabilities: capabilities.clone(),
+            origin: clock.origin(),
+            transport: setup.transport,
+            ties: setup.ties,
+        };
+        let inherited = Inherited { board: board.clone() };
+        let starter: Box<dyn Starter> = match setup.method {
+            Method::Fork => Box::new(Fork::new(transport.clone(), inherited)),
+            other => return Err(failed(format!("the startup method {other:?} is not there yet"))),
+        };
+        // It is open: it has just been made.
+        let _ = port.watch(signals.descriptor(), SIGNALS, Interest::Readable);
+        let engine = Admin::new(AdminConfig {
+            address: slots.admin(),
+            base: setup.base,
+            capabilities,
+            read_only: setup.read_only,
+            types,
+            limits: Arc::new(setup.limits),
+            // Its frames go by the control channels, which lose nothing while their processes live.
+            carrier: Some(Carrier::Reliable),
+            accounting: false,
+        });
+        Ok(AdminProcess {
+            engine,
+            out: Outputs::new(),
+            port,
+            starter,
+            signals,
+            clock,
+            slots,
+            pids: HashMap::new(),
+            clients: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            call_count: 0,
+            suspects: Vec::new(),
+            surroundings,
+            board,
+            down: false,
+        })
+    }
+
+    fn live(&mut self) {
+        while !self.down {
+            self.perform();
+            self.port.flush();
+            let patience = self.patience();
+            self.turn(patience);
+        }
+        self.end();
+    }
+
+    /// The system is down: everybody is told, and what was said is written.
+    fn end(&mut self) {
+        let clients: Vec<PeerId> = self.clients.keys().copied().collect();
+        for client in clients {
+            self.say(Who::Client(client), &ToProcess::Down);
+        }
+        let until = self.clock.now() + LAST_WORDS;
+        self.port.flush();
+        while self.port.has_unwritten() && self.clock.now() < until {
+            self.port.wait(Some(Duration::from_millis(10)), &mut |_| {});
+            self.port.flush();
+        }
+    }
+
+    /// How long nothing has to be done, at most.
+    fn patience(&self) -> Option<Duration> {
+        let suspects = self.suspects.iter().map(|(until, ..)| *until);
+        let due = self.engine.poll_timeout().into_iter().chain(suspects).min()?;
+        Some(due.since(self.clock.now()) + Duration::from_nanos(1))
+    }
+
+    /// Waits until something happens, at most so long.
+    fn turn(&mut self, timeout: Option<Duration>) {
+        let mut events = Vec::new();
+        self.port.wait(timeout, &mut |event| events.push(event));
+        let mut children = false;
+        for event in events {
+            match event {
+                PortEvent::Control { peer, bytes } => self.hear_client(peer, &bytes),
+                PortEvent::Down { peer, .. } => self.client_gone(peer),
+                PortEvent::Ready { key: SIGNALS } => {
+                    for note in self.signals.take() {
+                        match note {
+                            Note::Child => children = true,
+                            Note::Exit => {
+                                self.engine.handle(self.clock.now(), AdminInput::Shutdown, &mut self.out)
+                            }
+                            Note::Status => self.write_status(),
+                        }
+                    }
+                }
+                PortEvent::Ready { key: slot } => self.hear_actor(slot),
+                // No frames come here: those for the admin go by the control channels.
+                PortEvent::Frame { peer, from, to, .. } => self.port.nobody(peer, to, from),
+                PortEvent::Up { .. } | PortEvent::Nobody { .. } => {}
+            }
+            self.perform();
+        }
+        if children {
+            self.bury();
+        }
+        let now = self.clock.now();
+        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now, &mut self.out);
+        }
+        self.settle_suspects(now);
+    }
+
+    fn write_status(&self) {
+        let text = format!("admin of {}: {} actors", self.surroundings.base, self.pids.len());
+        crate::internals(log::Level::Warn, &text);
+    }
+
+    // -- performing --------------------------------------------------------------------------------------------
+
+    fn perform(&mut self) {
+        while let Some(output) = self.out.poll() {
+            match output {
+                // An admin sends itself nothing.
+                Output::Transmit(_) => {}
+                Output::Other(effect) => self.perform_effect(*effect),
+            }
+        }
+    }
+
+    fn perform_effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Frame { from, to, frame } => {
+                let word = ToProcess::Frame(Carried::new(from, to, *frame));
+                match self.process_of(&to) {
+                    Some(who) => self.say(who, &word),
+                    None => {
+                        let (reason, _) = self.why_nobody(&to);
+                        let input = AdminInput::PeerGone(to, reason);
+                        self.engine.handle(self.clock.now(), input, &mut self.out);
+                    }
+                }
+            }
+            Effect::Return(undelivered) => {
+                let from = *undelivered.envelope.from();
+                let input = AdminInput::FromHost(from, ToAdmin::DeadLetter(undelivered));
+                self.engine.handle(self.clock.now(), input, &mut self.out);
+            }
+            Effect::ToHost { to, message } => self.say(Who::Actor(to), &ToProcess::Engine(message)),
+            Effect::Launch(launch) => self.launch(*launch),
+            Effect::Discard(address) => self.discard(address),
+            Effect::Recheck(address) => self.recheck(address),
+            Effect::Kill(address) => self.kill(&address, "by the system"),
+            Effect::Answer { call, result } => {
+                if let Some((peer, call)) = self.calls.remove(&call) {
+                    self.say(Who::Client(peer), &ToProcess::Created { call, result });
+                }
+            }
+            Effect::Down => self.down = true,
+            Effect::Log(Log { level, text, .. }) => log::log!(target: "thespian", level, "{text}"),
+            _ => {}
+        }
+    }
+
+    /// The process in which somebody with this address is, or will be.
+    fn process_of(&mut self, address: &ActorAddress) -> Option<Who> {
+        match self.slots.at(address)? {
+            Slot::Actor(actor) => {
+                matches!(actor.stage, Stage::Running(_) | Stage::Starting).then_some(Who::Actor(*address))
+            }
+            Slot::Leased(lease) => match lease.holder {
+                Who::Client(peer) => Some(Who::Client(peer)),
+                Who::Actor(_) => None,
+            },
+            Slot::Free => None,
+        }
+    }
+
+    /// Why there is nobody at an address.
+    fn why_nobody(&self, address: &ActorAddress) -> (DeadReason, String) {
+        if address.system() != self.surroundings.system {
+            (DeadReason::HostLost, String::new())
+        } else if !self.slots.is_ours(address) {
+            (DeadReason::InvalidAddress, String::new())
+        } else if let Some(details) = self.engine.failed_start(address) {
+            (DeadReason::NeverStarted, details.into())
+        } else {
+            (DeadReason::Dead, String::new())
+        }
+    }
+
+    /// Says something to a process, if it is still there.
+    fn say(&mut self, who: Who, word: &ToProcess) {
+        let bytes = match crate::control::encode(word) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                log::error!(target: "thespian", "word to {who:?} could not be encoded: {error}");
+                return;
+            }
+        };
+        match who {
+            Who::Client(peer) => self.port.control(peer, bytes),
+            Who::Actor(address) => {
+                if let Some(channel) = self.slots.actor(&address).and_then(|actor| actor.channel.as_mut()) {
+                    channel.say(&bytes);
+                }
+            }
+        }
+    }
+
+    // -- what both kinds of processes ask ----------------------------------------------------------------------
+
+    /// Addresses for a process to give away.
+    fn lease(&mut self, who: Who, count: u32) -> Vec<ActorAddress> {
+        let addresses: Vec<ActorAddress> = (0..count).map(|_| self.slots.lease(who)).collect();
+        match who {
+            Who::Actor(actor) => {
+                if let Some(actor) = self.slots.actor(&actor) {
+                    actor.leases.extend(&addresses);
+                }
+            }
+            Who::Client(peer) => {
+                if let Some(client) = self.clients.get_mut(&peer) {
+                    client.leases.extend(&addresses);
+                }
+            }
+        }
+        addresses
+    }
+
+    /// Ends a lease of a process. Whoever wanted to know where the address is learns that nobody will be there.
+    fn release(&mut self, who: Who, address: ActorAddress) {
+        if self.slots.lease_at(&address).is_none_or(|lease| lease.holder != who) {
+            return;
+        }
+        self.forget_lease(who, &address);
+        if let Some(lease) = self.slots.end_lease(&address) {
+            self.say_gone(lease.waiting, address);
+        }
+    }
+
+    fn forget_lease(&mut self, who: Who, address: &ActorAddress) {
+        match who {
+            Who::Actor(actor) => {
+                if let Some(actor) = self.slots.actor(&actor) {
+                    actor.leases.retain(|lease| lease != address);
+                }
+            }
+            Who::Client(peer) => {
+                if let Some(client) = self.clients.get_mut(&peer) {
+                    client.leases.remove(address);
+                }
+            }
+        }
+    }
+
+    fn say_gone(&mut self, waiting: Vec<Who>, address: ActorAddress) {
+        let (reason, details) = self.why_nobody(&address);
+        for who in waiting {
+            self.say(who, &ToProcess::Gone { address, reason, details: details.clone() });
+        }
+    }
+
+    /// A process wants to know where an address is.
+    fn locate(&mut self, who: Who, address: ActorAddress, failed: bool) {
+        let mut holder = None;
+        if let Some(slot) = self.slots.at(&address) {
+            match slot {
+                Slot::Leased(lease) => match lease.holder {
+                    Who::Client(peer) => holder = Some(peer),
+                    Who::Actor(_) => return lease.waiting.push(who),
+                },
+                Slot::Actor(actor) => match &actor.stage {
+                    Stage::Starting => return actor.waiting.push(who),
+                    Stage::Running(_) if failed => {
+                        let until = self.clock.now() + SUSPICION;
+                        return self.suspects.push((until, who, address));
+                    }
+                    Stage::Running(locator) => {
+                        let locator = locator.clone();
+                        return self.say(who, &ToProcess::Located { address, locator });
+                    }
+                    // Its end is near; then everybody who waits is told.
+                    Stage::Stopped(_) => return actor.waiting.push(who),
+                    Stage::Failed => {}
+                },
+                Slot::Free => {}
+            }
+        }
+        match holder.and_then(|peer| self.clients.get(&peer)) {
+            Some(client) => {
+                let locator = client.locator.clone();
+                self.say(who, &ToProcess::Located { address, locator });
+            }
+            None => self.say_gone(vec![who], address),
+        }
+    }
+
+    /// Those who could not reach an actor are told again where it is, if it is still there.
+    fn settle_suspects(&mut self, now: Time) {
+        if self.suspects.is_empty() {
+            return;
+        }
+        let (due, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.suspects).into_iter().partition(|(until, ..)| *until <= now);
+        self.suspects = waiting;
+        for (_, who, address) in due {
+            self.locate(who, address, false);
+        }
+    }
+
+    fn find(&mut self, who: Who, call: u64, name: &str) {
+        let address = self.engine.find_name(name);
+        self.say(who, &ToProcess::Named { call, address });
+    }
+
+    /// A frame for the engine has come by a control channel.
+    fn frame(&mut self, carried: Carried) {
+        if carried.to != self.surroundings.admin {
+            return;
+        }
+        let live = self.live_counters();
+        let input = AdminInput::Frame(carried.from, carried.frame, live);
+        self.engine.handle(self.clock.now(), input, &mut self.out);
+    }
+
+    /// What became of the messages of all that lives.
+    fn live_counters(&mut self) -> Counters {
+        let mut sum = Counters::default();
+        for client in self.clients.values() {
+            sum += client.counters;
+        }
+        for actor in self.slots.actors() {
+            if let Stage::Running(_) = actor.stage
+                && let Some(record) = self.board.record(actor.address.slot())
+            {
+                sum += record.counters();
+            }
+        }
+        sum
+    }
+
+    /// The capabilities may have changed: everybody who keeps a copy gets the new ones.
+    fn spread_capabilities(&mut self) {
+        if *self.engine.capabilities() == self.surroundings.capabilities {
+            return;
+        }
+        self.surroundings.capabilities = self.engine.capabilities().clone();
+        let clients: Vec<PeerId> = self.clients.keys().copied().collect();
+        for client in clients {
+            let capabilities = self.surroundings.capabilities.clone();
+            self.say(Who::Client(client), &ToProcess::Capabilities { capabilities, recheck: false });
+        }
+    }
+
+    fn recheck(&mut self, address: ActorAddress) {
+        let capabilities: Capabilities = self.engine.capabilities().clone();
+        self.say(Who::Actor(address), &ToProcess::Capabilities { capabilities, recheck: true });
+    }
+
+    fn launched(&mut self, address: ActorAddress, result: Result<(), LaunchError>) {
+        self.engine.handle(self.clock.now(), AdminInput::Launched(address, result), &mut self.out);
+    }
+
+    fn could_not_start(&mut self, address: ActorAddress, text: String) {
+        let failure = LaunchError::Start(StartError::Failed(Failure::new(text)));
+        self.launched(address, Err(failure));
+    }
+
+    fn launch(&mut self, launch: Launch) {
+        let address = launch.address;
+        if let Err(text) = self.begin_launch(launch) {
+            self.could_not_start(address, text);
+        }
+    }
+}
+
+impl AdminProcess {
+    fn word_from(&mut self, who: Who, word: ToAdminProcess) {
+        match word {
+            ToAdminProcess::Engine(from, message) => self.engine_of(who, from, message),
+            ToAdminProcess::Frame(carried) => self.frame(carried),
+            ToAdminProcess::Allocate(count) => {
+                let addresses = self.lease(who, count.min(MOST_LEASED));
+                self.say(who, &ToProcess::Allocated(addresses));
+            }
+            ToAdminProcess::Release(address) => self.release(who, address),
+            ToAdminProcess::Locate { address, failed } => self.locate(who, address, failed),
+            ToAdminProcess::Find { call, name } => self.find(who, call, &name),
+            word => match who {
+                Who::Actor(address) => self.word_from_actor(address, word),
+                Who::Client(peer) => self.word_from_client(peer, word),
+            },
+        }
+    }
+
+    /// What an engine of a process says to the admin's.
+    fn engine_of(&mut self, who: Who, from: ActorAddress, message: ToAdmin) {
+        if let Who::Actor(actor) = who
+            && from != actor
+        {
+            // A process speaks for its own actor only.
+            return;
+        }
+        if let ToAdmin::Create(create) = &message {
+            let named = create.spec.wanted_name().is_some();
+            let leased = self.slots.lease_at(&create.address).is_some_and(|lease| lease.holder == who);
+            if !leased && !named {
+                return;
+            }
+            if let (Who::Actor(actor), Some(name)) = (who, create.spec.wanted_name())
+                && let Some(actor) = self.slots.actor(&actor)
+                && let Some(at) = actor
+                    .claims
+                    .iter()
+                    .position(|(claimed, address)| claimed == name && *address == create.address)
+            {
+                actor.claims.remove(at);
+            }
+        }
+        self.engine.handle(self.clock.now(), AdminInput::FromHost(from, message), &mut self.out);
+        self.spread_capabilities();
+    }
+}
+
+/// How many addresses a process gets at once, at most.
+const MOST_LEASED: u32 = 1024;

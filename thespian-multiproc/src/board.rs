@@ -1,0 +1,116 @@
+//! What every actor's process shows of itself in shared memory: it stays readable when the process has been killed, and
+//! reading it wakes nobody.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use thespian_core::Counters;
+
+/// How many actors have a record; those in higher slots show nothing.
+const RECORDS: usize = 1 << 16;
+
+/// One actor's record.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(crate) struct Record {
+    sent: AtomicU64,
+    handled: AtomicU64,
+    poisoned: AtomicU64,
+    refused: AtomicU64,
+    failed_attempts: AtomicU64,
+    /// Messages it has sent that nobody has dealt with.
+    outgoing: AtomicU64,
+}
+
+impl Record {
+    /// Shows these.
+    pub(crate) fn show(&self, counters: &Counters, outgoing: u64) {
+        // Each is right for itself, which is all that is asked of a status; together they may be some messages apart.
+        self.sent.store(counters.sent, Ordering::Relaxed);
+        self.handled.store(counters.handled, Ordering::Relaxed);
+        self.poisoned.store(counters.poisoned, Ordering::Relaxed);
+        self.refused.store(counters.refused, Ordering::Relaxed);
+        self.failed_attempts.store(counters.failed_attempts, Ordering::Relaxed);
+        self.outgoing.store(outgoing, Ordering::Relaxed);
+    }
+
+    /// What was last shown.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            sent: self.sent.load(Ordering::Relaxed),
+            handled: self.handled.load(Ordering::Relaxed),
+            poisoned: self.poisoned.load(Ordering::Relaxed),
+            dead_lettered: 0,
+            refused: self.refused.load(Ordering::Relaxed),
+            failed_attempts: self.failed_attempts.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many messages it had sent that nobody had dealt with.
+    pub(crate) fn outgoing(&self) -> u64 {
+        self.outgoing.load(Ordering::Relaxed)
+    }
+
+    /// Begins again, for another actor.
+    pub(crate) fn reset(&self) {
+        self.show(&Counters::default(), 0);
+    }
+}
+
+/// The records of all actors of a system.
+pub(crate) struct Board {
+    file: OwnedFd,
+    map: MmapRaw,
+}
+
+impl Board {
+    /// Empty records, in memory that has no name and goes with the last process that has it.
+    pub(crate) fn create() -> io::Result<Board> {
+        let file = memfd_create("thespian-board", MFdFlags::MFD_CLOEXEC)?;
+        nix::unistd::ftruncate(&file, (RECORDS * size_of::<Record>()) as i64)?;
+        Board::open(file)
+    }
+
+    /// The records of another process.
+    pub(crate) fn open(file: OwnedFd) -> io::Result<Board> {
+        let map = MmapOptions::new().len(RECORDS * size_of::<Record>()).map_raw(&file)?;
+        Ok(Board { file, map })
+    }
+
+    /// The memory as a descriptor, to be handed to another process.
+    pub(crate) fn file(&self) -> &OwnedFd {
+        &self.file
+    }
+
+    /// The record of a slot.
+    pub(crate) fn record(&self, slot: u64) -> Option<&Record> {
+        let slot = usize::try_from(slot).ok().filter(|slot| *slot < RECORDS)?;
+        // SAFETY: the map is as long as all records, is page-aligned, and lives as long as what is returned. The memory is
+        // shared with other processes, which is what atomics are for; every value is one of theirs.
+        #[expect(unsafe_code, reason = "shared memory has no safe view")]
+        let record = unsafe { &*self.map.as_ptr().cast::<Record>().add(slot) };
+        Some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_mapping_shows_another_sees() {
+        let board = Board::create().expect("memory");
+        let other = Board::open(board.file().try_clone().expect("a descriptor")).expect("mapped");
+        let counters = Counters { sent: 3, handled: 2, ..Counters::default() };
+        board.record(7).expect("a record").show(&counters, 1);
+        assert_eq!(other.record(7).expect("a record").counters(), counters);
+        assert_eq!(other.record(7).expect("a record").outgoing(), 1);
+        assert_eq!(other.record(8).expect("a record").counters(), Counters::default());
+        board.record(7).expect("a record").reset();
+        assert_eq!(other.record(7).expect("a record").counters(), Counters::default());
+        assert!(board.record(1 << 40).is_none());
+    }
+}

@@ -1,0 +1,334 @@
+//! How the frames of a process find the processes of their targets.
+//!
+//! The admin knows where every address is and is asked once; then processes talk directly. Frames for the admin itself go
+//! by the control channel. A frame with a message is never kept here: the engine that sent it keeps it until it is
+//! acknowledged, and sends it again when it is told that there is a connection.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use thespian_core::engine::Outputs;
+use thespian_core::engine::link::Frame;
+use thespian_core::transport::{Interest, Locator, PeerId, Port, PortEvent};
+use thespian_core::{ActorAddress, DeadReason, Time};
+
+use crate::carried::Carried;
+use crate::control::{self, Channel, ToAdminProcess, ToProcess};
+
+/// The engines of a process, as far as frames concern them.
+pub(crate) trait Engines {
+    /// A frame has come. Says whether its target is here.
+    fn frame(
+        &mut self,
+        now: Time,
+        from: ActorAddress,
+        to: ActorAddress,
+        frame: Frame,
+        out: &mut Outputs,
+    ) -> bool;
+
+    /// There is nobody at this address any more.
+    fn peer_gone(
+        &mut self,
+        now: Time,
+        peer: ActorAddress,
+        reason: DeadReason,
+        details: &str,
+        out: &mut Outputs,
+    );
+
+    /// There is a connection to this address; what was sent by an earlier one, or before there was one, may be lost.
+    fn peer_back(&mut self, now: Time, peer: ActorAddress, out: &mut Outputs);
+
+    /// Whether something that was sent to this address is not acknowledged.
+    fn is_owed_by(&self, peer: ActorAddress) -> bool;
+}
+
+/// The way to the admin.
+pub(crate) enum AdminLink {
+    /// Of a process that the admin has started.
+    Channel(Channel),
+    /// Of a client.
+    Peer(PeerId),
+}
+
+/// The key under which the control channel is watched.
+pub(crate) const CONTROL: u64 = u64::MAX;
+
+/// Routes beyond this many are looked through for those that nobody needs.
+const SWEEP: usize = 1024;
+
+/// The connections of a process.
+pub(crate) struct Plane {
+    pub(crate) port: Box<dyn Port>,
+    admin: AdminLink,
+    admin_address: ActorAddress,
+    routes: HashMap<ActorAddress, Route>,
+    sweep_at: usize,
+    /// What is to be done when the port can be used again.
+    deferred: Vec<Later>,
+}
+
+/// Something that has to wait until the port is free.
+enum Later {
+    Send { peer: PeerId, from: ActorAddress, to: ActorAddress, frame: Frame },
+    NotHere { peer: PeerId, address: ActorAddress, sender: ActorAddress },
+    Back(ActorAddress),
+    Nobody(PeerId, ActorAddress),
+    Down(PeerId),
+}
+
+/// The way to an address.
+enum Route {
+    /// The admin has been asked. These wait: acknowledgements, which no engine keeps.
+    Locating(Vec<(ActorAddress, Frame)>),
+    /// By this connection.
+    By(PeerId),
+}
+
+/// What a wait has brought.
+#[derive(Default)]
+pub(crate) struct Brought {
+    /// Descriptors of the process's own that are ready, by their keys.
+    pub(crate) ready: Vec<u64>,
+    /// What the admin said, in order.
+    pub(crate) words: Vec<ToProcess>,
+    /// The admin is gone.
+    pub(crate) admin_lost: bool,
+    /// Frames that came.
+    pub(crate) frames: u64,
+}
+
+impl Plane {
+    /// The connections of a process that has none yet.
+    pub(crate) fn new(mut port: Box<dyn Port>, admin: AdminLink, admin_address: ActorAddress) -> Plane {
+        if let AdminLink::Channel(channel) = &admin {
+            // It is open: the process was born with it.
+            let _ = port.watch(channel.descriptor(), CONTROL, Interest::Both);
+        }
+        Plane { port, admin, admin_address, routes: HashMap::new(), sweep_at: SWEEP, deferred: Vec::new() }
+    }
+
+    /// Says something to the admin.
+    ///
+    /// # Errors
+    ///
+    /// When a message inside cannot be encoded.
+    pub(crate) fn say(&mut self, word: &ToAdminProcess) -> Result<(), String> {
+        let bytes = control::encode(word)?;
+        match &mut self.admin {
+            AdminLink::Channel(channel) => channel.say(&bytes),
+            AdminLink::Peer(peer) => self.port.control(*peer, bytes),
+        }
+        Ok(())
+    }
+
+    /// Sends a frame on its way.
+    pub(crate) fn carry(&mut self, from: ActorAddress, to: ActorAddress, frame: Frame) {
+        if to == self.admin_address {
+            // What a frame brings has been encoded already.
+            let _ = self.say(&ToAdminProcess::Frame(Carried::new(from, to, frame)));
+            return;
+        }
+        match self.routes.get_mut(&to) {
+            Some(Route::By(peer)) => self.port.send(*peer, from, to, &frame),
+            Some(Route::Locating(waiting)) => wait_for_route(waiting, from, frame),
+            None => {
+                let mut waiting = Vec::new();
+                wait_for_route(&mut waiting, from, frame);
+                self.locate(to, waiting, false);
+            }
+        }
+    }
+
+    fn locate(&mut self, address: ActorAddress, waiting: Vec<(ActorAddress, Frame)>, failed: bool) {
+        self.routes.insert(address, Route::Locating(waiting));
+        let _ = self.say(&ToAdminProcess::Locate { address, failed });
+    }
+
+    /// Writes what can be written.
+    pub(crate) fn flush(&mut self) {
+        self.port.flush();
+        if let AdminLink::Channel(channel) = &mut self.admin {
+            channel.flush();
+        }
+    }
+
+    /// Whether something that was said or sent has not been written.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        let control = match &self.admin {
+            AdminLink::Channel(channel) => channel.has_unwritten(),
+            AdminLink::Peer(_) => false,
+        };
+        control || self.port.has_unwritten()
+    }
+
+    /// Waits for something to happen, and lets the engines know of what concerns them.
+    pub(crate) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        now: &dyn Fn() -> Time,
+        engines: &mut dyn Engines,
+        out: &mut Outputs,
+    ) -> Brought {
+        let mut brought = Brought::default();
+        let mut control_ready = false;
+        let Plane { port, routes, deferred, admin, .. } = self;
+        let mut time = None;
+        port.wait(timeout, &mut |event| match event {
+            PortEvent::Frame { peer, from, to, frame } => {
+                brought.frames += 1;
+                let now = *time.get_or_insert_with(now);
+                match routes.get_mut(&from) {
+                    Some(Route::By(_)) => {}
+                    known => {
+                        if let Some(Route::Locating(waiting)) = known {
+                            // Whoever it is found us first.
+                            let waiting = waiting.drain(..);
+                            deferred.extend(waiting.map(|(sender, frame)| Later::Send {
+                                peer,
+                                from: sender,
+                                to: from,
+                                frame,
+                            }));
+                            deferred.push(Later::Back(from));
+                        }
+                        routes.insert(from, Route::By(peer));
+                    }
+                }
+                if !engines.frame(now, from, to, frame, out) {
+                    deferred.push(Later::NotHere { peer, address: to, sender: from });
+                }
+            }
+            PortEvent::Ready { key: CONTROL } => control_ready = true,
+            PortEvent::Ready { key } => brought.ready.push(key),
+            PortEvent::Control { peer, bytes } => {
+                if matches!(admin, AdminLink::Peer(admin) if *admin == peer) {
+                    hear(&bytes, &mut brought);
+                }
+            }
+            PortEvent::Up { .. } => {}
+            PortEvent::Nobody { peer, address, .. } => deferred.push(Later::Nobody(peer, address)),
+            PortEvent::Down { peer, .. } => deferred.push(Later::Down(peer)),
+        });
+        if control_ready && let AdminLink::Channel(channel) = &mut self.admin {
+            channel.flush();
+            channel.read();
+            while let Some(bytes) = channel.next() {
+                hear(&bytes, &mut brought);
+            }
+            brought.admin_lost |= channel.is_closed();
+        }
+        self.happen_later(now(), engines, out, &mut brought);
+        brought
+    }
+
+    /// What could not be done while the port was in use.
+    fn happen_later(
+        &mut self,
+        now: Time,
+        engines: &mut dyn Engines,
+        out: &mut Outputs,
+        brought: &mut Brought,
+    ) {
+        for later in std::mem::take(&mut self.deferred) {
+            match later {
+                Later::Send { peer, from, to, frame } => self.port.send(peer, from, to, &frame),
+                Later::NotHere { peer, address, sender } => self.port.nobody(peer, address, sender),
+                Later::Back(address) => engines.peer_back(now, address, out),
+                Later::Nobody(peer, address) => {
+                    if matches!(self.routes.get(&address), Some(Route::By(by)) if *by == peer) {
+                        self.lost_route(address, engines);
+                    }
+                }
+                Later::Down(peer) => {
+                    brought.admin_lost |= matches!(self.admin, AdminLink::Peer(admin) if admin == peer);
+                    self.lost_peer(peer, engines);
+                }
+            }
+        }
+        self.sweep(engines);
+    }
+
+    fn lost_peer(&mut self, peer: PeerId, engines: &mut dyn Engines) {
+        let mut lost: Vec<ActorAddress> = self
+            .routes
+            .iter()
+            .filter(|(_, route)| matches!(route, Route::By(by) if *by == peer))
+            .map(|(address, _)| *address)
+            .collect();
+        lost.sort_unstable();
+        for address in lost {
+            self.lost_route(address, engines);
+        }
+    }
+
+    /// The address is not, or not any more, where it was. Whoever waits for it looks for it again.
+    fn lost_route(&mut self, address: ActorAddress, engines: &mut dyn Engines) {
+        self.routes.remove(&address);
+        if engines.is_owed_by(address) {
+            self.locate(address, Vec::new(), true);
+        }
+    }
+
+    /// The admin says where an address is.
+    pub(crate) fn located(
+        &mut self,
+        now: Time,
+        address: ActorAddress,
+        locator: &Locator,
+        engines: &mut dyn Engines,
+        out: &mut Outputs,
+    ) {
+        let Some(Route::Locating(waiting)) = self.routes.get_mut(&address) else { return };
+        let waiting = std::mem::take(waiting);
+        self.routes.remove(&address);
+        if waiting.is_empty() && !engines.is_owed_by(address) {
+            return;
+        }
+        let peer = self.port.connect(locator);
+        self.routes.insert(address, Route::By(peer));
+        for (from, frame) in waiting {
+            self.port.send(peer, from, address, &frame);
+        }
+        engines.peer_back(now, address, out);
+    }
+
+    /// The admin says that nobody is at an address.
+    pub(crate) fn gone(
+        &mut self,
+        now: Time,
+        address: ActorAddress,
+        reason: DeadReason,
+        details: &str,
+        engines: &mut dyn Engines,
+        out: &mut Outputs,
+    ) {
+        self.routes.remove(&address);
+        engines.peer_gone(now, address, reason, details, out);
+    }
+
+    /// Forgets the way to addresses that nobody here waits for, when there are many: it can be asked for again.
+    fn sweep(&mut self, engines: &dyn Engines) {
+        if self.routes.len() < self.sweep_at {
+            return;
+        }
+        self.routes
+            .retain(|address, route| matches!(route, Route::Locating(_)) || engines.is_owed_by(*address));
+        self.sweep_at = SWEEP.max(2 * self.routes.len());
+    }
+}
+
+/// Messages are kept by the engine that sent them; what is not has to wait here.
+fn wait_for_route(waiting: &mut Vec<(ActorAddress, Frame)>, from: ActorAddress, frame: Frame) {
+    if !matches!(frame, Frame::Data { .. }) {
+        waiting.push((from, frame));
+    }
+}
+
+fn hear(bytes: &[u8], brought: &mut Brought) {
+    match control::decode(bytes) {
+        Ok(word) => brought.words.push(word),
+        Err(error) => log::error!(target: "thespian", "the admin said what cannot be understood: {error}"),
+    }
+}

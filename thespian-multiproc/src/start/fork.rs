@@ -1,0 +1,54 @@
+//! The admin forks: the quickest way, and the one that needs the least memory.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use nix::unistd::{Pid, getpid};
+use thespian_core::ActorType;
+use thespian_core::transport::Transport;
+
+use super::Starter;
+use crate::actor::{self, Inherited};
+use crate::control::Begin;
+use crate::sys::{self, Ended, Forked};
+
+/// Forks the calling process.
+pub(crate) struct Fork {
+    transport: Arc<dyn Transport>,
+    inherited: Inherited,
+}
+
+impl Fork {
+    pub(crate) fn new(transport: Arc<dyn Transport>, inherited: Inherited) -> Fork {
+        Fork { transport, inherited }
+    }
+}
+
+impl Starter for Fork {
+    fn start(&mut self, begin: Begin, kind: &'static ActorType, control: UnixStream) -> io::Result<Pid> {
+        let admin = getpid();
+        match sys::fork()? {
+            Forked::Parent(pid) => Ok(pid),
+            Forked::Child => {
+                // From here on this is another process, which never returns to the caller.
+                let mut kept = vec![control.as_raw_fd()];
+                kept.extend(self.inherited.descriptors());
+                sys::keep_only(&kept);
+                if begin.world.ties.parent_death_signal && !sys::die_with_parent(admin) {
+                    signal_hook::low_level::exit(1);
+                }
+                actor::run(begin, kind, control, &*self.transport, self.inherited.clone())
+            }
+        }
+    }
+
+    fn kill(&mut self, pid: Pid) {
+        sys::kill_child(pid);
+    }
+
+    fn ended(&mut self) -> Option<(Pid, Ended)> {
+        sys::reap()
+    }
+}

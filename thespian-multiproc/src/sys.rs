@@ -1,0 +1,206 @@
+//! What the host asks of the operating system, and the one module with unsafe code: forking, titles, descriptors.
+//!
+//! Linux. Another system is supported by another version of this file.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, getpid, getppid};
+
+/// What became of a [`fork`].
+pub(crate) enum Forked {
+    /// This is the parent; the child has this pid.
+    Parent(Pid),
+    /// This is the child. Signals are blocked until [`unblock_signals`].
+    Child,
+}
+
+/// How many threads this process has; 0 if that cannot be found out.
+pub(crate) fn thread_count() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+/// Makes a copy of this process.
+///
+/// # Errors
+///
+/// What the system says; and an error of its own if the process has more than one thread, whose locks the copy would
+/// inherit locked.
+pub(crate) fn fork() -> io::Result<Forked> {
+    let threads = thread_count();
+    if threads > 1 {
+        let text = format!("this process has {threads} threads, and only one with a single thread is forked");
+        return Err(io::Error::other(text));
+    }
+    // A signal that came to the child before it has handlers of its own would be taken for the parent's.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    // SAFETY: the process has one thread, as was just checked, so no lock is held by a thread that the child lacks, and
+    // the child may go on like any other program.
+    #[expect(unsafe_code, reason = "there is no safe fork")]
+    let forked = unsafe { nix::unistd::fork() };
+    match forked {
+        Ok(ForkResult::Child) => Ok(Forked::Child),
+        Ok(ForkResult::Parent { child }) => {
+            before.thread_set_mask()?;
+            Ok(Forked::Parent(child))
+        }
+        Err(error) => {
+            before.thread_set_mask()?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Lets signals through again in a forked child that is ready for them.
+pub(crate) fn unblock_signals() {
+    // It cannot fail with a mask that the library made.
+    let _ = SigSet::all().thread_unblock();
+}
+
+/// Lets this process be killed when the thread that forked it ends, however that ends, and says whether the parent was
+/// still the expected one.
+pub(crate) fn die_with_parent(parent: Pid) -> bool {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).is_ok() && getppid() == parent
+}
+
+/// Makes this process the parent of its descendants whose parents end.
+pub(crate) fn adopt_orphans() {
+    // An older kernel has no such thing; what its orphans then do is their own affair.
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Closes every descriptor from 3 on but these, and makes those close on exec.
+pub(crate) fn keep_only(descriptors: &[RawFd]) {
+    let mut kept: Vec<u32> = descriptors.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
+    kept.sort_unstable();
+    let mut next = 3;
+    for descriptor in kept {
+        if descriptor > next {
+            close_range(next, descriptor - 1);
+        }
+        next = next.max(descriptor + 1);
+    }
+    close_range(next, u32::MAX);
+}
+
+fn close_range(first: u32, last: u32) {
+    // SAFETY: the call closes descriptors that belong to objects of the parent process, of which the forked child uses
+    // none and drops none: it never returns to the code that holds them.
+    #[expect(unsafe_code, reason = "the library has no such call")]
+    let _ = unsafe { nix::libc::close_range(first, last, 0) };
+}
+
+/// The longest title.
+pub(crate) const TITLE: usize = 200;
+
+/// The argument that marks a process that the host has started, and leaves room for its title.
+pub(crate) fn title_room(mark: &str) -> String {
+    format!("{mark:<TITLE$}")
+}
+
+/// Shows a title for this process, where `ps` shows its arguments, and the beginning of it as the thread's name.
+///
+/// In a process that was started without room for it only the name is shown.
+pub(crate) fn set_title(title: &str) {
+    let short: String = title.chars().filter(|c| *c != '\0').take(15).collect();
+    if let Ok(name) = CString::new(short) {
+        let _ = nix::sys::prctl::set_name(&name);
+    }
+    let Some((start, end)) = argument_area() else { return };
+    let room = end - start;
+    if room < TITLE / 2 {
+        return;
+    }
+    let mut bytes = vec![0u8; room];
+    let used = title.len().min(room - 1);
+    bytes[..used].copy_from_slice(&title.as_bytes()[..used]);
+    // SAFETY: the kernel says that the process's arguments lie in this range, which is writable memory of this process
+    // for as long as it lives. Nothing holds a reference into it: the standard library copies arguments out each time
+    // it is asked, and only one thread of this process exists or matters yet.
+    #[expect(unsafe_code, reason = "the arguments are memory that the kernel points at")]
+    unsafe {
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), start as *mut u8, room);
+    }
+}
+
+/// Where the arguments of this process lie in its memory.
+fn argument_area() -> Option<(usize, usize)> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in parentheses and may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<usize>().ok();
+    // Fields 48 and 49 of proc(5), of which two stand before what is counted here, and counted from 1.
+    let (start, end) = (number(45)?, number(46)?);
+    (start != 0 && start < end).then_some((start, end))
+}
+
+/// How a child ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(Signal),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Code(code) => write!(f, "its process exited with code {code}"),
+            Ended::Signal(Signal::SIGKILL) => {
+                f.write_str("its process was ended by signal SIGKILL (kill -9)")
+            }
+            Ended::Signal(signal) => write!(f, "its process was ended by signal {}", signal.as_str()),
+        }
+    }
+}
+
+/// The next child of this process that has ended.
+pub(crate) fn reap() -> Option<(Pid, Ended)> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => return Some((pid, Ended::Code(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid, Ended::Signal(signal))),
+            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return None,
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Ends a child of this process that has not been reaped, so that the pid is certainly still its own.
+pub(crate) fn kill_child(pid: Pid) {
+    // It may have ended by itself and wait to be reaped.
+    let _ = kill(pid, Signal::SIGKILL);
+}
+
+/// The children of this process, those that it adopted among them.
+pub(crate) fn children() -> Vec<Pid> {
+    let path = format!("/proc/self/task/{}/children", getpid());
+    let list = std::fs::read_to_string(path).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
+}
+
+/// A pair of connected streams between two processes, closed on exec.
+pub(crate) fn stream_pair() -> io::Result<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)> {
+    std::os::unix::net::UnixStream::pair()
+}
+
+/// Takes standard input, which the host has put something else behind, and leaves nothing there.
+pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
+    let taken = nix::unistd::dup(io::stdin())?;
+    nix::fcntl::fcntl(&taken, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    let null = std::fs::File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    Ok(taken)
+}
+
+/// Whether a descriptor is a Unix stream socket.
+pub(crate) fn is_unix_stream(descriptor: &impl std::os::fd::AsFd) -> bool {
+    use nix::sys::socket::{SockType, getsockname, getsockopt, sockopt};
+    let stream = getsockopt(&descriptor.as_fd(), sockopt::SockType) == Ok(SockType::Stream);
+    stream && getsockname::<nix::sys::socket::UnixAddr>(descriptor.as_fd().as_raw_fd()).is_ok()
+}

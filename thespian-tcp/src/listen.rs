@@ -1,0 +1,90 @@
+//! Sockets that listen, and what all sockets of a port are given.
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+/// How many connections the system completes before they are accepted: all processes of a system may begin at once while
+/// its admin is busy. The system may allow less.
+const BACKLOG: i32 = 4096;
+
+/// How long the other side of a connection may say nothing before the system asks its machine whether it is there; then
+/// each second, so many times. Only between machines: the death of a process on this one is known at once.
+const SILENCE: Duration = Duration::from_secs(5);
+const QUESTIONS: u32 = 5;
+
+/// Descriptors that are left to the actors of a process when connections have taken all they may.
+const RESERVED: usize = 64;
+
+/// The fewest connections that a port allows by default, however few descriptors there are.
+const FEWEST: usize = 16;
+
+/// How many descriptors are reckoned with if the system does not say: the usual limit.
+const USUAL: usize = 1024;
+
+/// Listens at a place. A place that was left a moment ago can be had again; one that somebody listens at cannot.
+pub(crate) fn at(place: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(place), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&place.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(StdListener::from(socket)))
+}
+
+/// Has the system find out that a machine is gone without a word.
+///
+/// There is no limit on how long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`), because the system applies
+/// that to a process which does not read as well, and handlers may block for as long as they like.
+pub(crate) fn watch_for_silence(stream: &TcpStream, other_side: SocketAddr) {
+    if !other_side.ip().is_loopback() {
+        let questions = TcpKeepalive::new()
+            .with_time(SILENCE)
+            .with_interval(Duration::from_secs(1))
+            .with_retries(QUESTIONS);
+        // Without it, the loss is found out later.
+        let _ = SockRef::from(stream).set_tcp_keepalive(&questions);
+    }
+}
+
+/// How many connections a process can have: as many as it may have descriptors, but for some.
+pub(crate) fn connections_by_default() -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    descriptors_allowed(&limits).unwrap_or(USUAL).saturating_sub(RESERVED).max(FEWEST)
+}
+
+/// The soft limit, in the words of `/proc/self/limits`.
+fn descriptors_allowed(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_ascii_whitespace().next()? {
+        "unlimited" => Some(usize::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_descriptors_is_read() {
+        let limits = "Limit    Soft Limit  Hard Limit  Units\nMax open files   1024   4096   files\n";
+        assert_eq!(descriptors_allowed(limits), Some(1024));
+        assert_eq!(descriptors_allowed("Max open files unlimited unlimited files"), Some(usize::MAX));
+        assert_eq!(descriptors_allowed(""), None);
+        assert!(connections_by_default() >= FEWEST);
+    }
+
+    #[test]
+    fn a_place_is_listened_at_once() {
+        let first = at(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let place = first.local_addr().expect("an address");
+        assert_eq!(at(place).expect_err("taken").kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        at(place).expect("free again");
+    }
+}
