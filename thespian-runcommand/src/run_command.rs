@@ -198,8 +198,12 @@ impl Desk {
         if let Some(mut running) = self.running.take() {
             running.process.terminate();
             let until = Instant::now().checked_add(self.settings.grace + EXIT_WAIT);
-            while !running.process.is_over() && running.process.wait(until) {
+            loop {
+                // At least once: it may be over before anybody has read what it has written.
                 running.read(ctx);
+                if running.process.is_over() || !running.process.wait(until) {
+                    break;
+                }
             }
             running.finish(Some(Ending::ActorExited), ctx);
         }
