@@ -203,7 +203,7 @@ impl AdminProcess {
             self.port.flush();
         }
         if let Some(logger) = &mut self.logger {
-            logger.finish(self.clock);
+            logger.finish(self.clock, &mut self.signals);
         }
     }
 

@@ -120,6 +120,7 @@ impl Stage {
                 self.sent.push_back((*envelope.to(), envelope.into_message()));
                 self.host.credited(now, 1, &mut self.out);
             }
+            Output::Frame => panic!("nobody here is in another process"),
             Output::Other(effect) => match *effect {
                 Effect::Watch { descriptors, .. } => self.watched = descriptors,
                 Effect::Stopped(_) => self.actor = None,
