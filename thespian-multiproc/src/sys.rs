@@ -72,8 +72,9 @@ pub(crate) fn adopt_orphans() {
     let _ = nix::sys::prctl::set_child_subreaper(true);
 }
 
-/// Closes every descriptor from 3 on but these, and makes those close on exec.
+/// What a forked child does first: forgets its parent's signal handlers, and closes every descriptor from 3 on but these.
 pub(crate) fn keep_only(descriptors: &[RawFd]) {
+    crate::signals::forget_inherited();
     let mut kept: Vec<u32> = descriptors.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
     kept.sort_unstable();
     let mut next = 3;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thespian_core::engine::link::Frame;
-use thespian_core::engine::{Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
+use thespian_core::engine::{Departure, Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
 use thespian_core::transport::Interest;
 use thespian_core::{
     ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time, WatchMessage,
@@ -71,7 +71,7 @@ impl Engines for Host {
     ) -> bool {
         let here = to == *self.address();
         if here {
-            self.handle(now, HostInput::Frame(from, frame), out);
+            Host::frame(self, now, from, frame, out);
         }
         here
     }
@@ -143,6 +143,11 @@ impl Core {
             match output {
                 // Only to itself: everything else goes by frames.
                 Output::Transmit(envelope) => self.host.arrived(self.clock.now(), envelope, &mut self.out),
+                Output::Frame => {
+                    if let Some(Departure { from, to, frame }) = self.out.poll_frame() {
+                        self.plane.carry(from, to, frame);
+                    }
+                }
                 Output::Other(effect) => self.perform_effect(*effect),
             }
         }
@@ -155,7 +160,11 @@ impl Core {
 
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => self.plane.carry(from, to, *frame),
+            Effect::Overdue(_) => {
+                // Nobody can end a handler but from outside.
+                self.say(&ToAdminProcess::Overdue);
+                self.plane.flush();
+            }
             Effect::Return(undelivered) => {
                 self.host.handle(self.clock.now(), HostInput::Undelivered(undelivered), &mut self.out);
             }
@@ -263,7 +272,7 @@ impl Core {
                 self.host.handle(self.clock.now(), HostInput::FromAdmin(message), &mut self.out);
             }
             ToProcess::Frame(carried) => {
-                self.host.frame(now, carried.from, carried.to, carried.frame, &mut self.out);
+                Engines::frame(&mut self.host, now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, recheck } => {
                 self.capabilities = Arc::new(capabilities);

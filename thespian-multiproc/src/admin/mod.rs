@@ -15,7 +15,8 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Effect, Launch, LaunchError, Log, Output, Outputs, ToAdmin,
+    Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Log, Output, Outputs,
+    ToAdmin,
 };
 use thespian_core::transport::{Identity, Interest, PeerId, Port, PortEvent, Role, Transport};
 use thespian_core::{
@@ -263,24 +264,29 @@ impl AdminProcess {
             match output {
                 // An admin sends itself nothing.
                 Output::Transmit(_) => {}
+                Output::Frame => {
+                    if let Some(departure) = self.out.poll_frame() {
+                        self.carry(departure);
+                    }
+                }
                 Output::Other(effect) => self.perform_effect(*effect),
+            }
+        }
+    }
+
+    /// Frames of the admin's own go by the control channels.
+    fn carry(&mut self, Departure { from, to, frame }: Departure) {
+        match self.process_of(&to) {
+            Some(who) => self.say(who, &ToProcess::Frame(Carried::new(from, to, frame))),
+            None => {
+                let (reason, _) = self.why_nobody(&to);
+                self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
             }
         }
     }
 
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => {
-                let word = ToProcess::Frame(Carried::new(from, to, *frame));
-                match self.process_of(&to) {
-                    Some(who) => self.say(who, &word),
-                    None => {
-                        let (reason, _) = self.why_nobody(&to);
-                        let input = AdminInput::PeerGone(to, reason);
-                        self.engine.handle(self.clock.now(), input, &mut self.out);
-                    }
-                }
-            }
             Effect::Return(undelivered) => {
                 let from = *undelivered.envelope.from();
                 let input = AdminInput::FromHost(from, ToAdmin::DeadLetter(undelivered));

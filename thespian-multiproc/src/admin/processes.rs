@@ -145,6 +145,10 @@ impl AdminProcess {
                 }
                 self.abandon_claim(Who::Actor(address), &name, claimed);
             }
+            ToAdminProcess::Overdue => {
+                let grace = self.surroundings.limits.exit_grace.as_secs_f64();
+                self.kill(&address, &format!("did not exit within {grace} s of being asked to"));
+            }
             ToAdminProcess::Rechecked(verdict) => {
                 let input = AdminInput::Rechecked(address, verdict);
                 self.engine.handle(self.clock.now(), input, &mut self.out);
@@ -219,7 +223,8 @@ impl AdminProcess {
                 let how = killed.unwrap_or_else(|| ended.to_string());
                 if outgoing > 0 {
                     // They were in its memory: the only messages that are lost, and so people are told.
-                    let text = format!("{address} died with {outgoing} messages that nobody had dealt with: {how}");
+                    let text =
+                        format!("{address} died with {outgoing} messages that nobody had dealt with: {how}");
                     runtime_log::say(log::Level::Warn, &text);
                 }
                 Some(exited(ExitCause::Killed(how), counters))

@@ -73,6 +73,9 @@ impl Logger {
                 Ok(())
             }
             Forked::Child => {
+                if let Some(source) = LogSource::installed() {
+                    source.silence();
+                }
                 sys::keep_only(&[self.channel.as_raw_fd()]);
                 if self.ties.parent_death_signal && !sys::die_with_parent(parent) {
                     signal_hook::low_level::exit(1);
@@ -85,9 +88,6 @@ impl Logger {
     /// What the logger's process does.
     fn collect(&self) -> ! {
         sys::set_title("thespian logger");
-        if let Some(source) = LogSource::installed() {
-            source.silence();
-        }
         // It ends with the channel, and not by what is typed at the terminal.
         let _signals = Signals::of_servant(false);
         sys::unblock_signals();

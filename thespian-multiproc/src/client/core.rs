@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
 use thespian_core::engine::link::{Carrier, Frame};
-use thespian_core::engine::{Effect, Endpoint, EndpointInput, Log, Output, Outputs};
+use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Log, Output, Outputs};
 use thespian_core::transport::{Attached, PortEvent};
 use thespian_core::{
     ActorAddress, ActorSpec, Answer, AnyMessage, Capabilities, Counters, DeadReason, Error, Limits,
@@ -404,24 +404,30 @@ impl Core {
                         endpoint.arrived(envelope, &mut self.out);
                     }
                 }
+                Output::Frame => {
+                    if let Some(departure) = self.out.poll_frame() {
+                        self.carry(departure);
+                    }
+                }
                 Output::Other(effect) => self.perform_effect(*effect),
             }
         }
         while self.out.poll_credit().is_some() {}
     }
 
+    fn carry(&mut self, Departure { from, to, frame }: Departure) {
+        // Between endpoints of this program frames take no detour.
+        if self.endpoints.0.contains_key(&to) {
+            let now = self.clock.now();
+            self.endpoints.frame(now, from, to, frame, &mut self.out);
+            self.wake(to);
+        } else {
+            self.plane.carry(from, to, frame);
+        }
+    }
+
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => {
-                // Between endpoints of this program frames take no detour.
-                if self.endpoints.0.contains_key(&to) {
-                    let now = self.clock.now();
-                    self.endpoints.frame(now, from, to, *frame, &mut self.out);
-                    self.wake(to);
-                } else {
-                    self.plane.carry(from, to, *frame);
-                }
-            }
             Effect::ToAdmin { from, message } => {
                 if let Err(error) = self.plane.say(&ToAdminProcess::Engine(from, message)) {
                     runtime_log::say(

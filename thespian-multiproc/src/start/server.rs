@@ -193,7 +193,7 @@ fn serve(
                 Wanted::Start => {
                     let channel = handover::receive(&stream)?.into_iter().next();
                     let channel = channel.ok_or_else(|| io::Error::other("no control channel came"))?;
-                    let said = start(channel, transport, types, inherited, ties, &mut signals);
+                    let said = start(channel, transport, types, inherited, ties);
                     say(&mut stream, &said)?;
                 }
             }
@@ -212,7 +212,6 @@ fn start(
     types: &ActorTypes,
     inherited: &Inherited,
     ties: Ties,
-    signals: &mut Signals,
 ) -> Said {
     let parent = getpid();
     match sys::fork() {
@@ -221,7 +220,6 @@ fn start(
             let mut kept = inherited.kept();
             kept.push(channel.as_raw_fd());
             sys::keep_only(&kept);
-            signals.forget();
             if ties.parent_death_signal && !sys::die_with_parent(parent) {
                 signal_hook::low_level::exit(1);
             }
