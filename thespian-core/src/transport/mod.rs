@@ -218,6 +218,8 @@ pub trait Port: Send {
 
     /// Whether something that was sent has not been written yet, or a connection that this side ended has not been closed
     /// by the other one. A process that exits before may take back what it wrote last.
+    ///
+    /// Whoever waits for this to end flushes before each [`wait`](Port::wait), which does not come back for having written.
     fn has_unwritten(&self) -> bool;
 
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
