@@ -154,6 +154,11 @@ impl Plane {
         }
     }
 
+    /// The process is about to end: its connections go when what was sent has been written.
+    pub(crate) fn disconnect_all(&mut self) {
+        self.port.disconnect_all();
+    }
+
     /// Whether something that was said or sent has not been written.
     pub(crate) fn has_unwritten(&self) -> bool {
         let control = match &self.admin {

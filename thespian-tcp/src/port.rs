@@ -512,6 +512,14 @@ impl Port for TcpPort {
         }
     }
 
+    fn disconnect_all(&mut self) {
+        let mut peers: Vec<PeerId> = self.peers.keys().copied().map(PeerId).collect();
+        peers.sort_unstable();
+        for peer in peers {
+            self.disconnect(peer);
+        }
+    }
+
     fn flush(&mut self) {
         while !self.dirty.is_empty() {
             self.write_shares();

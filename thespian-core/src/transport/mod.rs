@@ -213,6 +213,10 @@ pub trait Port: Send {
     /// Ends a connection when what was sent by it has been written. There are no more events of it.
     fn disconnect(&mut self, peer: PeerId);
 
+    /// [Ends](Port::disconnect) every connection: the process is about to end. It then waits until nothing is
+    /// [unwritten](Port::has_unwritten).
+    fn disconnect_all(&mut self);
+
     /// Writes what can be written now.
     fn flush(&mut self);
 

@@ -183,6 +183,9 @@ impl AdminProcess {
     fn live(&mut self) {
         while !self.down {
             self.perform();
+            if self.engine.is_closing() {
+                self.port.set_closing();
+            }
             self.port.flush();
             let patience = self.patience();
             self.turn(patience);
@@ -196,6 +199,7 @@ impl AdminProcess {
         for client in clients {
             self.say(Who::Client(client), &ToProcess::Down);
         }
+        self.port.disconnect_all();
         let until = self.clock.now() + LAST_WORDS;
         self.port.flush();
         while self.port.has_unwritten() && self.clock.now() < until {

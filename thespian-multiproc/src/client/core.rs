@@ -533,6 +533,8 @@ impl Core {
             self.turn(Some(Duration::from_millis(10)));
             self.flush();
         }
+        self.plane.disconnect_all();
+        self.flush();
     }
 }
 
