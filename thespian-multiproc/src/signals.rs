@@ -5,8 +5,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::libc::{SIGABRT, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, c_int};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use parking_lot::Mutex;
 use signal_hook::SigId;
 
@@ -105,6 +107,13 @@ impl Signals {
     /// The same, for `poll`.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
+    }
+
+    /// Waits until one comes, at most so long.
+    pub(crate) fn wait(&self, limit: Duration) {
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        // Interrupted by the very signal, or by nothing: whoever waits looks again.
+        let _ = poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout);
     }
 
     /// What has come since this was last asked.

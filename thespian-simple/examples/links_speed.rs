@@ -69,6 +69,7 @@ struct Side {
 impl Side {
     fn new(address: ActorAddress) -> Side {
         let host = Host::new(HostConfig {
+            pid: None,
             address,
             kind: ActorType::of::<Counter>(),
             policy: FailurePolicy::default(),

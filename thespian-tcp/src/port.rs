@@ -74,8 +74,6 @@ pub(crate) struct TcpPort {
     accept_at: Option<Instant>,
     ready: VecDeque<PeerId>,
     dirty: Vec<PeerId>,
-    /// Whether some still were dirty at the end of the last wait.
-    has_shares_left: bool,
     deadlines: BTreeSet<(Instant, PeerId)>,
     watches: Watches,
     /// What has happened and was not told yet.
@@ -154,7 +152,6 @@ impl TcpPort {
             accept_at: None,
             ready: VecDeque::new(),
             dirty: Vec::new(),
-            has_shares_left: false,
             deadlines: BTreeSet::new(),
             watches: Watches::default(),
             queued: VecDeque::new(),
@@ -515,6 +512,14 @@ impl Port for TcpPort {
         }
     }
 
+    fn disconnect_all(&mut self) {
+        let mut peers: Vec<PeerId> = self.peers.keys().copied().map(PeerId).collect();
+        peers.sort_unstable();
+        for peer in peers {
+            self.disconnect(peer);
+        }
+    }
+
     fn flush(&mut self) {
         while !self.dirty.is_empty() {
             self.write_shares();
@@ -526,9 +531,8 @@ impl Port for TcpPort {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
-        // The host is to hear of what has happened since it last heard, and of what is written now that was not then.
-        let has_news = !self.queued.is_empty() || self.has_shares_left;
-        let timeout = if has_news { Some(Duration::ZERO) } else { timeout };
+        // The host is to hear of what has happened since it last heard.
+        let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
         self.queued.drain(..).for_each(&mut *happened);
         self.write_shares();
         let timeout = self.poll_timeout(timeout);
@@ -548,7 +552,6 @@ impl Port for TcpPort {
         }
         self.expire(happened);
         self.write_shares();
-        self.has_shares_left = !self.dirty.is_empty();
         self.queued.drain(..).for_each(happened);
     }
 

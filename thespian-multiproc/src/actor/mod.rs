@@ -41,7 +41,7 @@ const DELIVERIES_PER_LOOK: u32 = 32;
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 /// How long the last words of an actor may take to be written.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// How long the last logs of an actor may take to be sent.
 const LAST_LOGS: Duration = Duration::from_millis(200);
@@ -336,6 +336,7 @@ impl Running {
     fn finish(&mut self, core: &mut Core) -> ! {
         run::drop_instance(&self.address, self.instance.take());
         let until = self.shared.clock.now() + LAST_WORDS;
+        core.plane.disconnect_all();
         core.plane.flush();
         while core.plane.has_unwritten() && self.shared.clock.now() < until {
             core.turn(Some(Duration::from_millis(10)));

@@ -199,6 +199,7 @@ impl AdminProcess {
         for client in clients {
             self.say(Who::Client(client), &ToProcess::Down);
         }
+        self.port.disconnect_all();
         let until = self.clock.now() + LAST_WORDS;
         self.port.flush();
         while self.port.has_unwritten() && self.clock.now() < until {
@@ -206,7 +207,7 @@ impl AdminProcess {
             self.port.flush();
         }
         if let Some(logger) = &mut self.logger {
-            logger.finish(self.clock);
+            logger.finish(self.clock, &mut self.signals);
         }
     }
 

@@ -119,19 +119,22 @@ impl Logger {
     }
 
     /// The system is down: what was logged is written, and the logger ends.
-    pub(super) fn finish(&mut self, clock: Clock) {
+    pub(super) fn finish(&mut self, clock: Clock, signals: &mut Signals) {
         if let Some(source) = LogSource::installed() {
             source.sender().flush_within(LAST_RECORDS);
             source.sender().close();
         }
         let until = clock.now() + LAST_RECORDS;
-        while let Some(pid) = self.pid
-            && clock.now() < until
-        {
+        while let Some(pid) = self.pid {
+            let left = until.since(clock.now());
             match sys::reap() {
                 Some((ended, _)) if ended == pid => self.pid = None,
                 Some(_) => {}
-                None => std::thread::sleep(Duration::from_millis(1)),
+                None if left.is_zero() => return,
+                None => {
+                    signals.wait(left);
+                    signals.take();
+                }
             }
         }
     }

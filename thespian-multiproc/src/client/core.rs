@@ -107,7 +107,7 @@ impl Engines for Endpoints {
     }
 
     fn peer_back(&mut self, now: Time, peer: ActorAddress, out: &mut Outputs) {
-        for endpoint in self.0.values_mut().filter(|endpoint| endpoint.is_owed_by(peer)) {
+        for endpoint in self.0.values_mut() {
             endpoint.handle(now, EndpointInput::PeerBack(peer), out);
         }
     }
@@ -533,6 +533,8 @@ impl Core {
             self.turn(Some(Duration::from_millis(10)));
             self.flush();
         }
+        self.plane.disconnect_all();
+        self.flush();
     }
 }
 
