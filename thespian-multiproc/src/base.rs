@@ -27,6 +27,7 @@ pub struct Multiproc {
     transport: Box<dyn Transport>,
     ties: Ties,
     logging: Logging,
+    detached: bool,
 }
 
 /// The capability that says where the system's log is, if it is a file.
@@ -39,7 +40,7 @@ impl Multiproc {
     /// The base over this transport.
     pub fn new(transport: impl Transport + 'static) -> Multiproc {
         let ties = Ties { parent_death_signal: true, lifeline: true };
-        Multiproc { transport: Box::new(transport), ties, logging: Logging::new() }
+        Multiproc { transport: Box::new(transport), ties, logging: Logging::new(), detached: false }
     }
 
     /// How the logs of the system's processes are collected: to the standard error output from INFO on, where this is not
@@ -47,6 +48,15 @@ impl Multiproc {
     #[must_use]
     pub fn logging(mut self, logging: Logging) -> Multiproc {
         self.logging = logging;
+        self
+    }
+
+    /// Sends what the system's processes print nowhere, instead of where this program prints: for a system that is to outlive
+    /// it, which would otherwise keep a pipe open that somebody reads to its end. Logs need a
+    /// [file](Logging::to_file) or a handler then.
+    #[must_use]
+    pub fn detached(mut self) -> Multiproc {
+        self.detached = true;
         self
     }
 
@@ -84,6 +94,7 @@ impl Multiproc {
             method,
             ties: self.ties,
             logging: self.logging.clone(),
+            detached: self.detached,
         })
     }
 }

@@ -106,6 +106,9 @@ fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> 
     let mut launcher = UnixStream::from(launcher);
     let setup = control::read_word(&mut launcher).ok().and_then(|word| control::decode::<Setup>(&word).ok());
     let Some(setup) = setup else { signal_hook::low_level::exit(1) };
+    if setup.detached {
+        sys::print_nowhere();
+    }
     match sys::fork() {
         Ok(Forked::Parent(_)) => signal_hook::low_level::exit(0),
         Ok(Forked::Child) => {

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) method: Method,
     pub(crate) ties: Ties,
     pub(crate) logging: Logging,
+    /// Whether nothing is printed.
+    pub(crate) detached: bool,
 }
 
 /// An admin that runs.

@@ -199,6 +199,14 @@ pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
     Ok(taken)
 }
 
+/// Lets what this process prints go nowhere.
+pub(crate) fn print_nowhere() {
+    if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
+        let _ = nix::unistd::dup2_stdout(&null);
+        let _ = nix::unistd::dup2_stderr(&null);
+    }
+}
+
 /// Whether a descriptor is a Unix stream socket.
 pub(crate) fn is_unix_stream(descriptor: &impl std::os::fd::AsFd) -> bool {
     use nix::sys::socket::{SockType, getsockname, getsockopt, sockopt};
