@@ -194,6 +194,7 @@ impl Run {
         command.env("XDG_STATE_HOME", self.folder.join("state"));
         command.env("TMPDIR", self.folder.join("temporary"));
         command.env(INTERNALS, self.folder.join("internals.log"));
+        command.env("RUST_BACKTRACE", "0");
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut child = command.spawn()?;
         let ended = eventually(PATIENCE, || matches!(child.try_wait(), Ok(Some(_)) | Err(_)));

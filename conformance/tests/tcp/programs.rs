@@ -116,7 +116,7 @@ fn a_port_of_another_program_is_named(ground: &Processes) {
     let AttachProblem::Foreign { holder } = &problem else { panic!("{problem}") };
     assert!(holder.contains(&std::process::id().to_string()), "{holder}");
     drop(answering.join().expect("answered"));
-    assert!(of_this_run().is_empty());
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
 }
 
 fn a_port_of_a_silent_program_is_named(ground: &Processes) {
@@ -124,7 +124,7 @@ fn a_port_of_a_silent_program_is_named(ground: &Processes) {
     let problem = problem_at(ground, i64::from(listener.local_addr().expect("bound").port()));
     let AttachProblem::Silent { holder, .. } = &problem else { panic!("{problem}") };
     assert!(holder.contains(&std::process::id().to_string()), "{holder}");
-    assert!(of_this_run().is_empty());
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
 }
 
 fn a_wrong_secret_is_named(ground: &Processes) {
@@ -165,7 +165,7 @@ fn an_address_of_another_machine_is_named(ground: &Processes) {
     let Err(error) = ground.builder().base(base).start() else { panic!("it started") };
     assert!(matches!(error, Error::StartupFailure { .. }), "{error}");
     assert!(error.to_string().contains("192.0.2.1"), "{error}");
-    assert!(of_this_run().is_empty());
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
 }
 
 fn a_place_is_free_after_a_killed_admin(ground: &Processes) {
