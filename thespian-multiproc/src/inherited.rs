@@ -2,9 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use crate::board::Board;
+use crate::handover;
 use crate::logging::{Internals, LogSender, LogSource};
 
 /// The shared memory, and the way to the logger.
@@ -12,26 +14,34 @@ use crate::logging::{Internals, LogSender, LogSource};
 pub(crate) struct Inherited {
     /// Where actors show their counters.
     pub(crate) board: Arc<Board>,
-    /// The sending end of the logs' channel, if logs are collected.
-    log: Option<Arc<OwnedFd>>,
+}
+
+/// The sending end of the logs' channel, if logs are collected. Nobody keeps it, so that it can be closed.
+fn log_channel() -> Option<Arc<OwnedFd>> {
+    LogSource::installed().and_then(|source| source.sender().channel())
 }
 
 impl Inherited {
-    /// Of a process that has its logger [installed](LogSource), if it has one.
+    /// Of a process that shows its counters there.
     pub(crate) fn new(board: Arc<Board>) -> Inherited {
-        let log = LogSource::installed().and_then(|source| source.sender().channel());
-        Inherited { board, log }
+        Inherited { board }
     }
 
     /// What stays open across a fork. The board's memory needs no descriptor.
     pub(crate) fn kept(&self) -> Vec<RawFd> {
-        self.log.iter().map(|log| log.as_raw_fd()).collect()
+        log_channel().iter().map(|log| log.as_raw_fd()).collect()
     }
 
-    /// What is [handed](crate::handover) to a process that was started anew.
-    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+    /// [Hands](handover) it all to a process that was started anew.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn send(&self, stream: &UnixStream) -> io::Result<()> {
+        let log = log_channel();
         let board = std::iter::once(self.board.file().as_fd());
-        board.chain(self.log.iter().map(|log| log.as_fd())).collect()
+        let all: Vec<BorrowedFd<'_>> = board.chain(log.iter().map(|log| log.as_fd())).collect();
+        handover::send(stream, &all)
     }
 
     /// The same in that process, where logs of this level are sent.

@@ -449,7 +449,9 @@ impl Core {
         for word in brought.words {
             self.hear(word);
         }
-        self.down |= brought.admin_lost;
+        if brought.admin_lost {
+            self.end();
+        }
         let now = clock.now();
         for endpoint in self.endpoints.0.values_mut() {
             if endpoint.poll_timeout().is_some_and(|due| due <= now) {
@@ -487,10 +489,17 @@ impl Core {
             ToProcess::Capabilities { capabilities, .. } => self.welcome.capabilities = capabilities,
             ToProcess::Created { call, result } => drop(self.created.insert(call, result)),
             ToProcess::Updated { call, result } => drop(self.updated.insert(call, result)),
-            ToProcess::Down => self.down = true,
+            ToProcess::Down => self.end(),
             // Said to others.
             _ => {}
         }
+    }
+
+    /// The system is down: the admin waits until this program has heard it.
+    fn end(&mut self) {
+        self.down = true;
+        self.plane.disconnect_all();
+        self.plane.flush();
     }
 
     /// Lets those look who may have something now.

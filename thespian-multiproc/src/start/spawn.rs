@@ -12,7 +12,6 @@ use thespian_core::ActorType;
 
 use super::{Begun, Starter};
 use crate::control::{Begin, ToProcess};
-use crate::handover;
 use crate::inherited::Inherited;
 use crate::sys;
 
@@ -39,7 +38,7 @@ impl Starter for Spawn {
         theirs: UnixStream,
     ) -> io::Result<Begun> {
         // What is sent to nobody yet is still there when somebody reads.
-        handover::send(ours, &self.inherited.descriptors())?;
+        self.inherited.send(ours)?;
         let mut command = Command::new("/proc/self/exe");
         if let Some(name) = std::env::args_os().next() {
             command.arg0(name);
