@@ -17,8 +17,8 @@ use crate::ends::{join, port};
 pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("programs::fifty_programs_are_attached_at_once", fifty_programs_are_attached_at_once),
     (
-        "programs::two_programs_that_start_at_one_moment_share_a_system",
-        two_programs_that_start_at_one_moment_share_a_system,
+        "programs::programs_that_start_at_one_moment_share_a_system",
+        programs_that_start_at_one_moment_share_a_system,
     ),
     ("programs::a_port_of_another_program_is_named", a_port_of_another_program_is_named),
     ("programs::a_port_of_a_silent_program_is_named", a_port_of_a_silent_program_is_named),
@@ -77,7 +77,7 @@ fn fifty_programs_are_attached_at_once(ground: &Processes) {
     system.shutdown().expect("down");
 }
 
-fn two_programs_that_start_at_one_moment_share_a_system(ground: &Processes) {
+fn programs_that_start_at_one_moment_share_a_system(ground: &Processes) {
     // A port that was free a moment ago.
     let system = ground.system();
     let port = port(&system);
