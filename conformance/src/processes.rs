@@ -343,8 +343,7 @@ impl Subject for Processes {
     }
 
     fn pass(&self, _: &ActorSystem, time: Duration) {
-        // Time passes by itself where actors have processes of their own.
-        std::thread::sleep(time);
+        pass(time);
     }
 
     fn kill(&self, actor: &ActorAddress) {
@@ -486,6 +485,11 @@ fn own_descriptors() -> Vec<String> {
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+}
+
+/// Lets time pass: by itself, where actors have processes of their own.
+pub fn pass(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Waits for something of which nobody tells. Says whether it came to be in time.

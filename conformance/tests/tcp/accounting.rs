@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use thespian_conformance::processes::{
-    LINGER, Process, ProcessScenario, Processes, actors, eventually, folder, note, of_this_run,
+    LINGER, Process, ProcessScenario, Processes, actors, eventually, folder, note, of_this_run, pass,
 };
 use thespian_core::{
     ActorAddress, ActorStatus, ActorSystem, ChildActorExited, Context, DeadEnvelope, Failure, Handled,
@@ -226,6 +227,20 @@ impl World {
         members.map(|actor| (actor.to_string(), actor)).collect()
     }
 
+    /// Kills so often, and the logger at these kills.
+    fn play(&mut self, kills: Range<u64>, logger_dies: &[u64]) {
+        for kill in kills {
+            self.stir();
+            self.kill();
+            if logger_dies.contains(&kill) {
+                for logger in of_this_run().into_iter().filter(|process| process.title == "thespian logger") {
+                    let _ = logger.signal(Signal::SIGKILL);
+                }
+            }
+            self.look_at_the_doomed();
+        }
+    }
+
     /// Orders a flood, or growth, or nothing.
     fn stir(&mut self) {
         let members: Vec<ActorAddress> = self.members().into_values().collect();
@@ -260,7 +275,7 @@ impl World {
         let victim = **self.dice.pick(&candidates);
         let below = self.below(victim);
         // Of another moment than the one in which the question was answered.
-        std::thread::sleep(Duration::from_micros(self.dice.below(3000)));
+        pass(Duration::from_micros(self.dice.below(3000)));
         let _ = processes[&victim].signal(Signal::SIGKILL);
         let until = Instant::now() + LINGER;
         let below = below.iter().chain([&victim]).filter_map(|actor| processes.get(actor));
@@ -323,21 +338,10 @@ fn every_message_is_accounted_for_after_kills(ground: &Processes) {
     let logger_dies: Vec<u64> = (0..3).map(|_| dice.below(kills)).collect();
     let mut world = World::new(system, dice);
     writeln!(starter.stdin.take().expect("it is piped"), "go").expect("it listens");
-    for kill in 0..kills {
-        world.stir();
-        world.kill();
-        if kill == starter_dies {
-            starter.kill().expect("killed");
-            starter.wait().expect("it ends");
-        }
-        if logger_dies.contains(&kill) {
-            let loggers = of_this_run().into_iter().filter(|process| process.title == "thespian logger");
-            for logger in loggers {
-                let _ = logger.signal(Signal::SIGKILL);
-            }
-        }
-        world.look_at_the_doomed();
-    }
+    world.play(0..starter_dies, &logger_dies);
+    starter.kill().expect("killed");
+    starter.wait().expect("it ends");
+    world.play(starter_dies..kills, &logger_dies);
     assert!(eventually(LINGER, || {
         world.look_at_the_doomed();
         world.doomed.is_empty()
@@ -352,7 +356,7 @@ fn every_message_is_accounted_for_after_kills(ground: &Processes) {
 }
 
 /// Waits until every message has an end.
-fn settle(folder: &PathBuf) -> Sums {
+fn settle(folder: &Path) -> Sums {
     let living: BTreeSet<u32> = actors().into_iter().map(|process| process.pid).collect();
     let mut found = Err("nothing was read".into());
     eventually(SOON, || {
