@@ -44,6 +44,9 @@ const RUN: &str = "THESPIAN_TRIAL_RUN";
 /// What a further program of a trial is told.
 const ARGUMENT: &str = "THESPIAN_TRIAL_ARGUMENT";
 
+/// Where the runtime writes its own log (guide section 4.13.3).
+const INTERNALS: &str = "THESPLOG_FILE";
+
 /// The folder of the run.
 const FOLDER: &str = "THESPIAN_TRIAL_FOLDER";
 
@@ -190,7 +193,8 @@ impl Run {
         command.env(TRIAL, trial).env(RUN, &self.id).env(FOLDER, self.folder.join("files"));
         command.env("XDG_STATE_HOME", self.folder.join("state"));
         command.env("TMPDIR", self.folder.join("temporary"));
-        command.env("THESPLOG_FILE", self.folder.join("internals.log"));
+        command.env(INTERNALS, self.folder.join("internals.log"));
+        command.env("RUST_BACKTRACE", "0");
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut child = command.spawn()?;
         let ended = eventually(PATIENCE, || matches!(child.try_wait(), Ok(Some(_)) | Err(_)));
@@ -281,6 +285,11 @@ impl Processes {
         self.base
     }
 
+    /// The startup method.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+
     /// The folder where a scenario may leave files.
     ///
     /// # Panics
@@ -288,6 +297,15 @@ impl Processes {
     /// Outside a trial.
     pub fn folder(&self) -> PathBuf {
         folder()
+    }
+
+    /// The file of the runtime's own log.
+    ///
+    /// # Panics
+    ///
+    /// Outside a trial.
+    pub fn internals_log(&self) -> PathBuf {
+        std::env::var_os(INTERNALS).expect("this is a trial").into()
     }
 
     /// Starts this test program again as another program of the same trial, which does what this name stands for among the
@@ -325,8 +343,7 @@ impl Subject for Processes {
     }
 
     fn pass(&self, _: &ActorSystem, time: Duration) {
-        // Time passes by itself where actors have processes of their own.
-        std::thread::sleep(time);
+        pass(time);
     }
 
     fn kill(&self, actor: &ActorAddress) {
@@ -468,6 +485,11 @@ fn own_descriptors() -> Vec<String> {
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+}
+
+/// Lets time pass: by itself, where actors have processes of their own.
+pub fn pass(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Waits for something of which nobody tells. Says whether it came to be in time.

@@ -120,7 +120,11 @@ impl Base for Multiproc {
         let mut taken = None;
         for _ in 0..TRIES {
             if let Some(attached) = self.transport.attach(place.as_ref())? {
-                return Ok(Arc::new(ClientSystem::new(attached, base)?));
+                match ClientSystem::new(attached, base)? {
+                    Some(system) => return Ok(Arc::new(system)),
+                    // It was on its way down, and whoever comes now finds its place free.
+                    None => continue,
+                }
             }
             match self.launch(settings.clone()) {
                 Ok(ready) => place = Some(ready.locator),

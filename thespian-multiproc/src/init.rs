@@ -1,6 +1,6 @@
 //! What a program does at the beginning of its `main`, so that the processes of its systems can be told from it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 
@@ -83,6 +83,8 @@ impl Init {
             return;
         }
         let Ok(stdin) = sys::take_stdin() else { return };
+        // What the starter had open without closing it on exec is none of the system's, which may outlive it.
+        sys::keep_only(&[stdin.as_raw_fd()]);
         match mark {
             ACTOR => become_spawned(stdin, &self.types),
             _ => become_admin(stdin, self.types, self.handlers),

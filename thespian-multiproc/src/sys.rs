@@ -88,8 +88,9 @@ pub(crate) fn keep_only(descriptors: &[RawFd]) {
 }
 
 fn close_range(first: u32, last: u32) {
-    // SAFETY: the call closes descriptors that belong to objects of the parent process, of which the forked child uses
-    // none and drops none: it never returns to the code that holds them.
+    // SAFETY: the call closes descriptors that belong to no object of this process: a forked child uses none of its
+    // parent's objects and drops none, because it never returns to the code that holds them, and a program that has just
+    // begun has none yet.
     #[expect(unsafe_code, reason = "the library has no such call")]
     let _ = unsafe { nix::libc::close_range(first, last, 0) };
 }

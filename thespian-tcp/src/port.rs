@@ -57,7 +57,8 @@ pub(crate) struct TcpPort {
     poll: Poll,
     events: Events,
     waker: Waker,
-    listener: TcpListener,
+    /// Not there any more when it is to take no connections.
+    listener: Option<TcpListener>,
     locator: Locator,
     local: Arc<Local>,
     limits: TcpLimits,
@@ -138,7 +139,7 @@ impl TcpPort {
             poll,
             events: Events::with_capacity(EVENTS),
             waker: Waker::from(Arc::new(PortWaker(waker))),
-            listener,
+            listener: Some(listener),
             locator: Locator::new(advertised.to_string()),
             local: Arc::new(local),
             connections: limits.connections.unwrap_or_else(listen::connections_by_default),
@@ -565,6 +566,11 @@ impl Port for TcpPort {
 
     fn set_closing(&mut self) {
         self.is_closing = true;
+    }
+
+    fn stop_listening(&mut self) {
+        self.listener = None;
+        self.may_accept = false;
     }
 
     fn waker(&self) -> Waker {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use thespian_conformance::processes::{
-    LINGER, Process, ProcessScenario, Processes, admins, eventually, pid_of, zombies,
+    LINGER, Process, ProcessScenario, Processes, admins, eventually, of_this_run, pid_of, zombies,
 };
 use thespian_core::{ActorAddress, ActorState, ActorStatus, ActorSystem, ExitCause, StatusReq};
 
@@ -33,6 +33,7 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
         "deaths::signals_of_a_terminal_and_for_status_end_nothing",
         signals_of_a_terminal_and_for_status_end_nothing,
     ),
+    ("deaths::a_killed_logger_is_replaced", a_killed_logger_is_replaced),
     ("deaths::a_process_shows_its_actors_type_and_address", a_process_shows_its_actors_type_and_address),
     (
         "deaths::a_program_that_an_actor_starts_has_none_of_its_descriptors",
@@ -232,6 +233,25 @@ fn signals_of_a_terminal_and_for_status_end_nothing(ground: &Processes) {
     for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
         family.process(&family.child).signal(signal).expect("sent");
         assert!(answers(&family.system, &family.child), "{signal}");
+    }
+    let noted = || {
+        let text = std::fs::read_to_string(ground.internals_log()).unwrap_or_default();
+        text.contains(&family.child.to_string())
+    };
+    assert!(eventually(SOON, noted), "its status is not in the internals log");
+    assert!(ask::<Vec<Notice>>(&family.system, &family.parent, Notices).is_empty());
+    family.system.shutdown().expect("down");
+}
+
+fn a_killed_logger_is_replaced(ground: &Processes) {
+    let family = Family::new(ground);
+    let loggers = || of_this_run().into_iter().filter(|process| process.title == "thespian logger");
+    for _ in 0..2 {
+        assert!(eventually(LINGER, || loggers().count() == 1));
+        let logger = loggers().next().expect("there is one");
+        logger.signal(Signal::SIGKILL).expect("killed");
+        assert!(eventually(LINGER, || loggers().any(|other| other.pid != logger.pid)));
+        assert!(answers(&family.system, &family.child));
     }
     assert!(ask::<Vec<Notice>>(&family.system, &family.parent, Notices).is_empty());
     family.system.shutdown().expect("down");

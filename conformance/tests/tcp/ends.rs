@@ -19,6 +19,7 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("ends::the_parent_death_signal_alone_suffices", the_parent_death_signal_alone_suffices),
     ("ends::the_lifeline_alone_suffices", the_lifeline_alone_suffices),
     ("ends::an_admin_that_dies_mid_create_leaves_nothing", an_admin_that_dies_mid_create_leaves_nothing),
+    ("ends::everything_ends_with_the_process_that_forks", everything_ends_with_the_process_that_forks),
     ("ends::a_system_outlives_its_starter", a_system_outlives_its_starter),
     ("ends::an_actor_ends_the_system", an_actor_ends_the_system),
     ("ends::an_operator_ends_the_system", an_operator_ends_the_system),
@@ -89,6 +90,19 @@ fn an_admin_that_dies_mid_create_leaves_nothing(ground: &Processes) {
     system.tell(&parent, Deed::BegetMany(300)).expect("told");
     assert!(eventually(SOON, || of_this_run().len() > 20));
     admins()[0].signal(Signal::SIGKILL).expect("killed");
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+    assert!(eventually(LINGER, || system.is_down()));
+}
+
+fn everything_ends_with_the_process_that_forks(ground: &Processes) {
+    let system = ground.system();
+    let parent = system.create_actor::<Doer>().expect("created");
+    assert!(answers(&system, &parent));
+    let server = of_this_run().into_iter().find(|process| process.title == "thespian forkserver");
+    let has_one = ground.method() == "forkserver";
+    assert_eq!(server.is_some(), has_one, "{:?}", of_this_run());
+    let Some(server) = server else { return system.shutdown().expect("down") };
+    server.signal(Signal::SIGKILL).expect("killed");
     assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
     assert!(eventually(LINGER, || system.is_down()));
 }

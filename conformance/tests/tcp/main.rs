@@ -7,10 +7,13 @@
 //! - [`ends`]: how a system ends, and how it does not
 //! - [`programs`]: who joins a system, and what stands in the way
 //! - [`load`]: many actors, many messages
+//! - [`accounting`]: kills at random moments, and the account of every message
 
+mod accounting;
 mod actors;
 mod deaths;
 mod ends;
+mod ledgers;
 mod load;
 mod programs;
 
@@ -27,10 +30,12 @@ fn main() -> ExitCode {
     });
     for method in METHODS {
         suite = suite.conformance(method);
-        for scenarios in [deaths::SCENARIOS, ends::SCENARIOS, programs::SCENARIOS, load::SCENARIOS] {
-            suite = suite.scenarios(method, scenarios);
+        let modules =
+            [deaths::SCENARIOS, ends::SCENARIOS, programs::SCENARIOS, load::SCENARIOS, accounting::SCENARIOS];
+        suite = modules.into_iter().fold(suite, |suite, scenarios| suite.scenarios(method, scenarios));
+        for programs in [ends::PROGRAMS, programs::PROGRAMS, accounting::PROGRAMS] {
+            suite = suite.programs(method, programs);
         }
-        suite = suite.programs(method, ends::PROGRAMS).programs(method, programs::PROGRAMS);
     }
     suite.run()
 }

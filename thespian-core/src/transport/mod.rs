@@ -247,6 +247,9 @@ pub trait Port: Send {
     /// From now on refuses clients that want to join: the system is shutting down.
     fn set_closing(&mut self) {}
 
+    /// From now on takes no connections, and its place is free for others; the connections that there are stay.
+    fn stop_listening(&mut self) {}
+
     /// Ends a [`wait`](Port::wait) that another thread is in, or the next one.
     fn waker(&self) -> Waker;
 }

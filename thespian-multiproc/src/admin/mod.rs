@@ -195,6 +195,8 @@ impl AdminProcess {
 
     /// The system is down: everybody is told, and what was said is written.
     fn end(&mut self) {
+        // Whoever hears that it is down may start another one in its place.
+        self.port.stop_listening();
         let clients: Vec<PeerId> = self.clients.keys().copied().collect();
         for client in clients {
             self.say(Who::Client(client), &ToProcess::Down);

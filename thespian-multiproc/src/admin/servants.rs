@@ -122,6 +122,10 @@ impl Logger {
     pub(super) fn finish(&mut self, clock: Clock, signals: &mut Signals) {
         if let Some(source) = LogSource::installed() {
             source.sender().flush_within(LAST_RECORDS);
+            // The end of the channel and not of this copy of it: what starts processes has others.
+            if let Some(channel) = source.sender().channel() {
+                let _ = nix::sys::socket::shutdown(channel.as_raw_fd(), nix::sys::socket::Shutdown::Write);
+            }
             source.sender().close();
         }
         let until = clock.now() + LAST_RECORDS;

@@ -122,8 +122,12 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// When it does not greet back in time.
-    pub(super) fn attach(attached: Attached, base: &'static str, patience: Duration) -> Result<Core, Error> {
+    /// When it does not greet back in time. `None` if it ended meanwhile.
+    pub(super) fn attach(
+        attached: Attached,
+        base: &'static str,
+        patience: Duration,
+    ) -> Result<Option<Core>, Error> {
         let Attached { mut port, admin, .. } = attached;
         let hello = ToAdminProcess::Attach { locator: port.locator(), pid: std::process::id() };
         let hello = control::encode(&hello).expect("it holds no message");
@@ -148,15 +152,19 @@ impl Core {
             });
         }
         let Some(welcome) = welcome else {
-            let what = if lost { "ended" } else { "said nothing" };
+            if lost {
+                return Ok(None);
+            }
             return Err(Error::StartupFailure {
                 base: base.into(),
-                cause: format!("the admin of the system {what} when this program introduced itself"),
+                cause: format!(
+                    "the admin of the system said nothing within {patience:?} when this program introduced itself"
+                ),
             });
         };
         let mut welcome = *welcome;
         let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
-        Ok(Core {
+        Ok(Some(Core {
             plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
             endpoints: Endpoints(BTreeMap::new()),
             out: Outputs::new(),
@@ -177,7 +185,7 @@ impl Core {
             leader: None,
             waiters: Vec::new(),
             uses: 0,
-        })
+        }))
     }
 
     pub(super) fn admin(&self) -> ActorAddress {
