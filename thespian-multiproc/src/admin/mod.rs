@@ -162,6 +162,9 @@ impl AdminProcess {
     fn live(&mut self) {
         while !self.down {
             self.perform();
+            if self.engine.is_closing() {
+                self.port.set_closing();
+            }
             self.port.flush();
             let patience = self.patience();
             self.turn(patience);
