@@ -6,5 +6,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bases;
 pub mod spell;
 pub mod wordcount;
