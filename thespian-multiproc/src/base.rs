@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use thespian_core::transport::Transport;
-use thespian_core::{Base, Error, RunningSystem, Settings};
+use thespian_core::{AttachProblem, Base, Error, RunningSystem, Settings};
 
 use crate::client::ClientSystem;
 use crate::control::Ties;
@@ -137,5 +137,19 @@ impl Base for Multiproc {
             base: base.into(),
             cause: format!("the system ended as soon as it ran, {TRIES} times"),
         }))
+    }
+
+    /// Joins the system that runs where this one would be. It needs no [`init`](crate::init): no process is started.
+    fn attach(mut self: Box<Self>, mut settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
+        let base = self.transport.base();
+        self.transport.configure(&mut settings.capabilities, &settings.limits)?;
+        match self.transport.attach(None)? {
+            Some(attached) => Ok(Arc::new(ClientSystem::new(attached, base)?)),
+            None => Err(Error::AttachFailure {
+                base: base.into(),
+                place: self.transport.place().to_string(),
+                problem: AttachProblem::Nobody,
+            }),
+        }
     }
 }
