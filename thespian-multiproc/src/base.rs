@@ -143,8 +143,10 @@ impl Base for Multiproc {
     fn attach(mut self: Box<Self>, mut settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
         let base = self.transport.base();
         self.transport.configure(&mut settings.capabilities, &settings.limits)?;
-        match self.transport.attach(None)? {
-            Some(attached) => Ok(Arc::new(ClientSystem::new(attached, base)?)),
+        let found = self.transport.attach(None)?;
+        // One that ends while it is joined is nobody too.
+        match found.map(|attached| ClientSystem::new(attached, base)).transpose()?.flatten() {
+            Some(system) => Ok(Arc::new(system)),
             None => Err(Error::AttachFailure {
                 base: base.into(),
                 place: self.transport.place().to_string(),
