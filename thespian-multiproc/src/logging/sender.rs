@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::log::Level;
@@ -53,6 +54,8 @@ pub fn log_channel() -> io::Result<(OwnedFd, OwnedFd)> {
 #[derive(Debug)]
 pub struct LogSender {
     state: Mutex<State>,
+    /// Whether something may wait: what a loop asks each time it comes round.
+    pending: AtomicBool,
 }
 
 impl LogSender {
@@ -67,6 +70,7 @@ impl LogSender {
                 unreported: 0,
                 dropped: 0,
             }),
+            pending: AtomicBool::new(false),
         }
     }
 
@@ -92,16 +96,20 @@ impl LogSender {
     }
 
     fn post(&self, draft: &Draft<'_>) {
-        match draft.encode() {
-            Ok(packet) if packet.len() <= LONGEST_RECORD => self.lock().push(packet),
-            _ => self.lock().drop_records(1),
+        let packet = draft.encode();
+        let mut state = self.lock();
+        match packet {
+            Ok(packet) if packet.len() <= LONGEST_RECORD => state.push(packet),
+            _ => state.drop_records(1),
         }
+        self.pending.store(state.has_pending(), Ordering::Relaxed);
     }
 
     /// Sends what waits, as far as there is room, and says whether nothing is left.
     pub fn flush(&self) -> bool {
         let mut state = self.lock();
         state.flush();
+        self.pending.store(state.has_pending(), Ordering::Relaxed);
         !state.has_pending()
     }
 
@@ -126,7 +134,7 @@ impl LogSender {
     /// Whether something waits for room: then the process's loop waits for the [`channel`](LogSender::channel) to become
     /// writable, and calls [`flush`](LogSender::flush).
     pub fn has_pending(&self) -> bool {
-        self.lock().has_pending()
+        self.pending.load(Ordering::Relaxed) && self.lock().has_pending()
     }
 
     /// The records that this process has dropped since it began, told and untold.
@@ -293,7 +301,6 @@ fn transmit(channel: Option<&OwnedFd>, packet: &[u8]) -> Result<(), Errno> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use nix::sys::socket::recv;
