@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bases;
+pub mod guestbook;
 pub mod http;
 pub mod spell;
 pub mod wordcount;
