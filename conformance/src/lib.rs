@@ -11,6 +11,7 @@
 
 mod actors;
 mod ground;
+pub mod processes;
 mod table;
 
 pub use ground::{Ground, Subject};

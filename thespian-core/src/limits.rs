@@ -64,6 +64,9 @@ pub struct Limits {
     /// How long an actor is paused before it gets some messages all the same: actors that are paused by each other
     /// would otherwise wait for ever.
     pub pause_relief: Duration,
+    /// How long after a request to exit has reached an actor a handler of it may still run, the one for the request
+    /// among them; then it is ended without being asked.
+    pub exit_grace: Duration,
     /// How long a shutdown waits for actors to exit before it kills them.
     pub shutdown_grace: Duration,
 }
@@ -91,6 +94,7 @@ impl Default for Limits {
             delivery_limit: Duration::from_secs(300),
             resend_after: Duration::from_millis(200),
             pause_relief: Duration::from_millis(100),
+            exit_grace: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(5),
         }
     }

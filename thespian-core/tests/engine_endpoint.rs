@@ -285,6 +285,30 @@ fn a_lane_that_is_closed_gives_the_message_back() {
 }
 
 #[test]
+fn what_is_outstanding_is_counted_whatever_becomes_of_it() {
+    let mut e = Bench::with(limits(|limits| limits.delivery_limit = Duration::from_millis(300)), true, false);
+    let outstanding = |e: &Bench| e.endpoint.unacknowledged();
+    // More than the window, so that some are on their way and some wait.
+    for _ in 0..5 {
+        e.sends('a', "one");
+    }
+    e.sends('b', "two").sends('c', "three").at(100).sends('d', "four");
+    e.refused('a', Stubborn);
+    assert_eq!(outstanding(&e), 8);
+    e.frame('a', Frame::Ack { lane: User, link: 1, handled: 2 });
+    e.frame('a', Frame::Ack { lane: User, link: 1, handled: 2 });
+    assert_eq!(outstanding(&e), 6);
+    e.frame('a', Frame::Closed { lane: User, link: 1, handled: 3, reason: DeadReason::Dead });
+    assert_eq!(outstanding(&e), 3);
+    e.peer_gone('b', DeadReason::Dead);
+    assert_eq!(outstanding(&e), 2);
+    e.at(300).timeout();
+    assert_eq!(outstanding(&e), 1);
+    e.frame('d', Frame::Ack { lane: User, link: 4, handled: u64::MAX });
+    assert_eq!((outstanding(&e), e.endpoint.poll_timeout()), (0, None));
+}
+
+#[test]
 fn what_nobody_acknowledges_is_sent_again_and_given_up_in_the_end() {
     let mut e = Bench::with(limits(|limits| limits.delivery_limit = Duration::from_millis(300)), true, false);
     e.sends('a', ActorExitRequest::new()).gives(&["frame e->a urgent#1 0 (base 0) exit"]);

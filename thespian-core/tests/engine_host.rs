@@ -400,6 +400,39 @@ fn a_wakeup_beyond_the_end_of_time_is_due_at_the_end_of_time() {
 }
 
 #[test]
+fn an_actor_that_does_not_get_round_to_a_request_to_exit_is_overdue_once() {
+    let mut h = Bench::new();
+    h.at(0).gets('a', "long").at(1_000).gets('b', ActorExitRequest::new()).anything();
+    assert_eq!(h.due(), Some((6_000, Reason::Exit)));
+    h.at(2_000).gets('c', ActorExitRequest::new()).gives(&[]);
+    h.at(5_999).timeout().gives(&[]);
+    h.at(6_000).timeout().gives(&["overdue h"]);
+    assert_eq!(h.due(), None);
+    h.at(20_000).gets('d', ActorExitRequest::new()).timeout().gives(&[]);
+}
+
+#[test]
+fn an_actor_that_hangs_in_its_handler_for_the_request_to_exit_is_overdue_too() {
+    let mut h = Bench::new();
+    h.at(0).gets('a', ActorExitRequest::new()).at(5_000).timeout().gives(&["deliver a->h exit", "overdue h"]);
+}
+
+#[test]
+fn an_actor_that_has_handled_the_request_to_exit_has_time_for_its_children() {
+    let mut h = Bench::new();
+    h.gets('a', "go").creates(1).gets('a', "long").gets('a', ActorExitRequest::new()).anything();
+    h.at(4_999).finishes().anything();
+    h.finishes().anything();
+    assert_eq!(h.due(), None);
+    h.at(60_000).timeout().gives(&[]);
+    // Another request is another five seconds.
+    h.gets('a', ActorExitRequest::new()).anything();
+    assert_eq!(h.due(), Some((65_000, Reason::Exit)));
+    h.finishes().anything();
+    assert_eq!(h.due(), None);
+}
+
+#[test]
 fn there_are_no_wakeups_after_an_exit_request_was_accepted() {
     let mut h = Bench::new();
     h.gets('a', "go");

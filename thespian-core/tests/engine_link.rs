@@ -295,6 +295,14 @@ fn after_the_delivery_limit_messages_are_given_up_and_the_base_moves_on() {
 }
 
 #[test]
+fn a_link_on_which_all_was_given_up_has_no_deadline_any_more() {
+    let mut a = Side::with('a', limits(|limits| limits.delivery_limit = Duration::from_millis(250)));
+    a.at(0).sends('b', "one").at(100).sends('c', "two").anything();
+    a.at(200).timeout().at(250).timeout().anything();
+    assert_eq!(a.due(), Some(300), "that of the other link, and none that is over");
+}
+
+#[test]
 fn a_closed_lane_gives_back_what_was_not_handled() {
     let mut a = Side::new('a');
     for message in ["one", "two", "three", "four"] {
@@ -769,14 +777,10 @@ fn everything_is_delivered_once_and_in_order_over_a_network_that_does_its_worst(
 }
 
 fn poll_frame(out: &mut Outputs) -> Option<Frame> {
-    use thespian_core::engine::{Effect, Output};
-    match out.poll()? {
-        Output::Other(effect) => match *effect {
-            Effect::Frame { frame, .. } => Some(*frame),
-            other => panic!("links only ask for frames, not {other:?}"),
-        },
-        other => panic!("links only ask for frames, not {other:?}"),
-    }
+    use thespian_core::engine::Output;
+    let output = out.poll()?;
+    assert!(matches!(output, Output::Frame), "links only ask for frames, not {output:?}");
+    out.poll_frame().map(|departure| departure.frame)
 }
 
 // -- hostile peers ---------------------------------------------------------------------------------------------
@@ -899,7 +903,7 @@ fn a_hundred_thousand_random_frames_are_taken_at_most_once_each_and_in_order() {
             "step {step}: {} outputs",
             b.out.len()
         );
-        while b.out.poll().is_some() {}
+        while poll_frame(&mut b.out).is_some() {}
     }
     assert!(taken > 1_000, "the peers are hostile, but not so that nothing is taken: {taken}");
 }

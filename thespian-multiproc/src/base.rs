@@ -8,6 +8,7 @@ use thespian_core::{AttachProblem, Base, Error, RunningSystem, Settings};
 use crate::client::ClientSystem;
 use crate::control::Ties;
 use crate::launch::{self, Setup};
+use crate::logging::Logging;
 use crate::start::Method;
 use crate::{init, launch::Ready};
 
@@ -25,7 +26,12 @@ use crate::{init, launch::Ready};
 pub struct Multiproc {
     transport: Box<dyn Transport>,
     ties: Ties,
+    logging: Logging,
+    detached: bool,
 }
+
+/// The capability that says where the system's log is, if it is a file.
+const LOG_FILE: &str = "Thespian Log File";
 
 /// How often a start looks again for a system that others may have started or ended meanwhile.
 const TRIES: usize = 5;
@@ -34,7 +40,24 @@ impl Multiproc {
     /// The base over this transport.
     pub fn new(transport: impl Transport + 'static) -> Multiproc {
         let ties = Ties { parent_death_signal: true, lifeline: true };
-        Multiproc { transport: Box::new(transport), ties }
+        Multiproc { transport: Box::new(transport), ties, logging: Logging::new(), detached: false }
+    }
+
+    /// How the logs of the system's processes are collected: to the standard error output from INFO on, where this is not
+    /// called. The logger of this program is its own affair.
+    #[must_use]
+    pub fn logging(mut self, logging: Logging) -> Multiproc {
+        self.logging = logging;
+        self
+    }
+
+    /// Sends what the system's processes print nowhere, instead of where this program prints: for a system that is to outlive
+    /// it, which would otherwise keep a pipe open that somebody reads to its end. Logs need a
+    /// [file](Logging::to_file) or a handler then.
+    #[must_use]
+    pub fn detached(mut self) -> Multiproc {
+        self.detached = true;
+        self
     }
 
     /// Leaves out one of the two ways in which processes end with their admin, to show that the other suffices. For tests.
@@ -47,8 +70,20 @@ impl Multiproc {
     fn launch(&self, settings: Settings) -> Result<Ready, Error> {
         let base = self.transport.base();
         let mut settings = settings;
+        self.logging.check(init::log_handlers())?;
         let method = Method::of(&mut settings.capabilities)?;
-        let read_only = settings.complete(base, true)?;
+        if settings.capabilities.get(LOG_FILE).is_some() {
+            let setting = format!("capability {LOG_FILE:?}");
+            return Err(Error::InvalidSetting {
+                setting,
+                problem: "is read-only: Multiproc::logging sets it".into(),
+            });
+        }
+        let mut read_only = settings.complete(base, true)?;
+        if let Some(path) = self.logging.file_path() {
+            settings.capabilities.set(LOG_FILE, path.display().to_string());
+        }
+        read_only.insert(LOG_FILE.into());
         launch::launch(&Setup {
             base: base.into(),
             transport: self.transport.settings(),
@@ -58,6 +93,8 @@ impl Multiproc {
             types: settings.types.names().map(String::from).collect(),
             method,
             ties: self.ties,
+            logging: self.logging.clone(),
+            detached: self.detached,
         })
     }
 }
@@ -83,7 +120,11 @@ impl Base for Multiproc {
         let mut taken = None;
         for _ in 0..TRIES {
             if let Some(attached) = self.transport.attach(place.as_ref())? {
-                return Ok(Arc::new(ClientSystem::new(attached, base)?));
+                match ClientSystem::new(attached, base)? {
+                    Some(system) => return Ok(Arc::new(system)),
+                    // It was on its way down, and whoever comes now finds its place free.
+                    None => continue,
+                }
             }
             match self.launch(settings.clone()) {
                 Ok(ready) => place = Some(ready.locator),
@@ -102,8 +143,10 @@ impl Base for Multiproc {
     fn attach(mut self: Box<Self>, mut settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
         let base = self.transport.base();
         self.transport.configure(&mut settings.capabilities, &settings.limits)?;
-        match self.transport.attach(None)? {
-            Some(attached) => Ok(Arc::new(ClientSystem::new(attached, base)?)),
+        let found = self.transport.attach(None)?;
+        // One that ends while it is joined is nobody too.
+        match found.map(|attached| ClientSystem::new(attached, base)).transpose()?.flatten() {
+            Some(system) => Ok(Arc::new(system)),
             None => Err(Error::AttachFailure {
                 base: base.into(),
                 place: self.transport.place().to_string(),

@@ -45,6 +45,8 @@ pub(crate) enum ToAdminProcess {
     Locate { address: ActorAddress, failed: bool },
     /// What the capability check says now.
     Rechecked(Result<(), String>),
+    /// The actor's handler goes on although it was asked to exit: it is to be killed.
+    Overdue,
     /// The actor is done, and this became of its messages.
     Stopped(Counters),
     /// A client introduces itself: this is where it can be reached, and who it is.
@@ -132,6 +134,8 @@ pub(crate) struct Surroundings {
     pub(crate) transport: Vec<u8>,
     /// How processes hold on to each other.
     pub(crate) ties: Ties,
+    /// Below this nothing is logged.
+    pub(crate) log_level: log::LevelFilter,
 }
 
 /// The two layers that let a process end with its admin. Each suffices alone; both are on but in tests of the other.

@@ -1,17 +1,19 @@
 //! What a program does at the beginning of its `main`, so that the processes of its systems can be told from it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use thespian_core::ActorTypes;
 
 use crate::control;
 use crate::launch::{self, ADMIN, Setup};
+use crate::logging::{LogHandler, LogHandlers};
+use crate::start::{ACTOR, become_spawned};
 use crate::sys::{self, Forked};
 
-/// Whether this process has called [`init`]; nothing else is kept of it.
-static INITIALIZED: AtomicBool = AtomicBool::new(false);
+/// That this process has called [`init`], and the log handlers it has named there.
+static INITIALIZED: OnceLock<LogHandlers> = OnceLock::new();
 
 /// Makes the processes of actor systems possible in this program: call it in the first line of `main`.
 ///
@@ -21,10 +23,8 @@ static INITIALIZED: AtomicBool = AtomicBool::new(false);
 /// Actor types are those that registered themselves at link time (see [`ActorTypes::linked`]); [`Init`] takes more.
 ///
 /// ```no_run
-/// fn main() {
-///     thespian_multiproc::init();
-///     // ... everything else
-/// }
+/// // The first line of main; everything else comes after it.
+/// thespian_multiproc::init();
 /// ```
 pub fn init() {
     Init::new().run();
@@ -44,20 +44,20 @@ pub fn init() {
 ///     }
 /// }
 ///
-/// fn main() {
-///     thespian_multiproc::Init::new().actors(actors![Echo]).run();
-/// }
+/// // The first line of main.
+/// thespian_multiproc::Init::new().actors(actors![Echo]).run();
 /// ```
 #[must_use = "it takes effect with run()"]
 #[derive(Default)]
 pub struct Init {
     types: ActorTypes,
+    handlers: LogHandlers,
 }
 
 impl Init {
     /// The types that registered themselves at link time, and nothing else.
     pub fn new() -> Init {
-        Init { types: ActorTypes::linked() }
+        Init { types: ActorTypes::linked(), handlers: LogHandlers::default() }
     }
 
     /// Actor types, beside those that registered themselves at link time: generic ones, for example, which cannot.
@@ -66,36 +66,57 @@ impl Init {
         self
     }
 
+    /// A function that takes the records of a system's log, for [`Logging::to_handler`](crate::Logging::to_handler).
+    pub fn log_handler(mut self, name: &str, handler: LogHandler) -> Init {
+        self.handlers = self.handlers.with(name, handler);
+        self
+    }
+
     /// See [`init`].
     pub fn run(self) {
-        INITIALIZED.store(true, Ordering::Relaxed);
+        // A second call changes nothing.
+        let _ = INITIALIZED.set(self.handlers.clone());
         let Some(mark) = std::env::args_os().nth(1) else { return };
         let Some(mark) = mark.to_str().map(str::trim_end) else { return };
         // Somebody may type it: only where the host has put a socket is it one of ours.
-        if mark != ADMIN || !sys::is_unix_stream(&std::io::stdin()) {
+        if !matches!(mark, ADMIN | ACTOR) || !sys::is_unix_stream(&std::io::stdin()) {
             return;
         }
         let Ok(stdin) = sys::take_stdin() else { return };
-        become_admin(stdin, self.types);
+        // What the starter had open without closing it on exec is none of the system's, which may outlive it.
+        sys::keep_only(&[stdin.as_raw_fd()]);
+        match mark {
+            ACTOR => become_spawned(stdin, &self.types),
+            _ => become_admin(stdin, self.types, self.handlers),
+        }
     }
 }
 
 /// Whether this process has called [`init`].
 pub(crate) fn is_initialized() -> bool {
-    INITIALIZED.load(Ordering::Relaxed)
+    INITIALIZED.get().is_some()
+}
+
+/// The log handlers that this program has named.
+pub(crate) fn log_handlers() -> &'static LogHandlers {
+    static NONE: OnceLock<LogHandlers> = OnceLock::new();
+    INITIALIZED.get().unwrap_or_else(|| NONE.get_or_init(LogHandlers::default))
 }
 
 /// Becomes the admin, in a process whose parent is not the program that started it, so that neither waits for the other.
-fn become_admin(launcher: OwnedFd, types: ActorTypes) -> ! {
+fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> ! {
     let mut launcher = UnixStream::from(launcher);
     let setup = control::read_word(&mut launcher).ok().and_then(|word| control::decode::<Setup>(&word).ok());
     let Some(setup) = setup else { signal_hook::low_level::exit(1) };
+    if setup.detached {
+        sys::print_nowhere();
+    }
     match sys::fork() {
         Ok(Forked::Parent(_)) => signal_hook::low_level::exit(0),
         Ok(Forked::Child) => {
             // Out of reach of the terminal's signals.
             let _ = nix::unistd::setsid();
-            crate::admin::run(setup, types, launcher)
+            crate::admin::run(setup, types, &handlers, launcher)
         }
         Err(error) => {
             let cause = format!(

@@ -12,6 +12,7 @@ use thespian_core::transport::{LinkedTransport, Locator, Transport};
 use thespian_core::{Capabilities, Error, Limits};
 
 use crate::control::{self, Ties};
+use crate::logging::Logging;
 use crate::start::Method;
 use crate::sys;
 
@@ -34,6 +35,9 @@ pub(crate) struct Setup {
     pub(crate) types: Vec<String>,
     pub(crate) method: Method,
     pub(crate) ties: Ties,
+    pub(crate) logging: Logging,
+    /// Whether nothing is printed.
+    pub(crate) detached: bool,
 }
 
 /// An admin that runs.

@@ -47,10 +47,13 @@ mod carried;
 mod client;
 mod clock;
 mod control;
+mod handover;
+mod inherited;
 mod init;
 mod launch;
 mod logging;
 mod plane;
+mod runtime_log;
 mod signals;
 mod start;
 mod sys;
@@ -62,8 +65,3 @@ pub use logging::{
     LogHandlers, LogRecord, LogSender, LogSource, LoggerTaken, Logging, RING_BYTES, RUNTIME_TARGET,
     log_channel,
 };
-
-/// Notes something for the people who look after the runtime itself.
-pub(crate) fn internals(level: log::Level, text: &str) {
-    log::log!(target: "thespian", level, "{text}");
-}

@@ -82,8 +82,8 @@ enum Later {
 enum Route {
     /// The admin has been asked. These wait: acknowledgements, which no engine keeps.
     Locating(Vec<(ActorAddress, Frame)>),
-    /// By this connection.
-    By(PeerId),
+    /// By a connection. What comes from the address may come by another, which is as good when this one is lost.
+    By { peer: PeerId, seen: PeerId },
 }
 
 /// What a wait has brought.
@@ -131,7 +131,7 @@ impl Plane {
             return;
         }
         match self.routes.get_mut(&to) {
-            Some(Route::By(peer)) => self.port.send(*peer, from, to, &frame),
+            Some(Route::By { peer, .. }) => self.port.send(*peer, from, to, &frame),
             Some(Route::Locating(waiting)) => wait_for_route(waiting, from, frame),
             None => {
                 let mut waiting = Vec::new();
@@ -152,6 +152,11 @@ impl Plane {
         if let AdminLink::Channel(channel) = &mut self.admin {
             channel.flush();
         }
+    }
+
+    /// The process is about to end: its connections go when what was sent has been written.
+    pub(crate) fn disconnect_all(&mut self) {
+        self.port.disconnect_all();
     }
 
     /// Whether something that was said or sent has not been written.
@@ -180,7 +185,7 @@ impl Plane {
                 brought.frames += 1;
                 let now = *time.get_or_insert_with(now);
                 match routes.get_mut(&from) {
-                    Some(Route::By(_)) => {}
+                    Some(Route::By { seen, .. }) => *seen = peer,
                     known => {
                         if let Some(Route::Locating(waiting)) = known {
                             // Whoever it is found us first.
@@ -191,9 +196,10 @@ impl Plane {
                                 to: from,
                                 frame,
                             }));
-                            deferred.push(Later::Back(from));
                         }
-                        routes.insert(from, Route::By(peer));
+                        // Acknowledgements may have been lost with an earlier connection.
+                        deferred.push(Later::Back(from));
+                        routes.insert(from, Route::By { peer, seen: peer });
                     }
                 }
                 if !engines.frame(now, from, to, frame, out) {
@@ -237,29 +243,39 @@ impl Plane {
                 Later::NotHere { peer, address, sender } => self.port.nobody(peer, address, sender),
                 Later::Back(address) => engines.peer_back(now, address, out),
                 Later::Nobody(peer, address) => {
-                    if matches!(self.routes.get(&address), Some(Route::By(by)) if *by == peer) {
+                    if matches!(self.routes.get(&address), Some(Route::By { peer: by, .. }) if *by == peer) {
                         self.lost_route(address, engines);
                     }
                 }
                 Later::Down(peer) => {
                     brought.admin_lost |= matches!(self.admin, AdminLink::Peer(admin) if admin == peer);
-                    self.lost_peer(peer, engines);
+                    self.lost_peer(now, peer, engines, out);
                 }
             }
         }
         self.sweep(engines);
     }
 
-    fn lost_peer(&mut self, peer: PeerId, engines: &mut dyn Engines) {
-        let mut lost: Vec<ActorAddress> = self
-            .routes
-            .iter()
-            .filter(|(_, route)| matches!(route, Route::By(by) if *by == peer))
-            .map(|(address, _)| *address)
-            .collect();
+    fn lost_peer(&mut self, now: Time, peer: PeerId, engines: &mut dyn Engines, out: &mut Outputs) {
+        let mut lost = Vec::new();
+        for (address, route) in &mut self.routes {
+            if let Route::By { peer: by, seen } = route
+                && *by == peer
+            {
+                // It was heard by another connection, which is there as far as is known: otherwise word of its end follows.
+                let other = (*seen != peer).then_some(*seen);
+                if let Some(other) = other {
+                    *by = other;
+                }
+                lost.push((*address, other.is_some()));
+            }
+        }
         lost.sort_unstable();
-        for address in lost {
-            self.lost_route(address, engines);
+        for (address, is_reached) in lost {
+            match is_reached {
+                true => engines.peer_back(now, address, out),
+                false => self.lost_route(address, engines),
+            }
         }
     }
 
@@ -287,7 +303,7 @@ impl Plane {
             return;
         }
         let peer = self.port.connect(locator);
-        self.routes.insert(address, Route::By(peer));
+        self.routes.insert(address, Route::By { peer, seen: peer });
         for (from, frame) in waiting {
             self.port.send(peer, from, address, &frame);
         }

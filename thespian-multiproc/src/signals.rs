@@ -1,12 +1,15 @@
 //! The signals that a process of the host takes note of (decision D16).
 
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::libc::{SIGABRT, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, c_int};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use parking_lot::Mutex;
 use signal_hook::SigId;
 
 /// The signals that came, to be taken one kind at a time.
@@ -14,7 +17,17 @@ pub(crate) struct Signals {
     reader: UnixStream,
     writer: UnixStream,
     noted: Vec<(Note, Arc<AtomicBool>)>,
-    registered: Vec<SigId>,
+}
+
+/// The handlers of this process, for a fork to forget.
+static REGISTERED: Mutex<Vec<SigId>> = Mutex::new(Vec::new());
+
+/// Takes no more note of any signal: what a forked child does before it closes what it has from its parent, whose handlers
+/// would write to descriptors that are then somebody else's.
+pub(crate) fn forget_inherited() {
+    for id in REGISTERED.lock().drain(..) {
+        signal_hook::low_level::unregister(id);
+    }
 }
 
 /// What a signal means.
@@ -61,14 +74,16 @@ impl Signals {
     fn new() -> io::Result<Signals> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
-        Ok(Signals { reader, writer, noted: Vec::new(), registered: Vec::new() })
+        Ok(Signals { reader, writer, noted: Vec::new() })
     }
 
     fn note(&mut self, note: Note, signals: &[c_int]) -> io::Result<()> {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in signals {
-            self.registered.push(signal_hook::flag::register(*signal, flag.clone())?);
-            self.registered.push(signal_hook::low_level::pipe::register(*signal, self.writer.try_clone()?)?);
+            REGISTERED.lock().push(signal_hook::flag::register(*signal, flag.clone())?);
+            REGISTERED
+                .lock()
+                .push(signal_hook::low_level::pipe::register(*signal, self.writer.try_clone()?)?);
         }
         self.noted.push((note, flag));
         Ok(())
@@ -79,7 +94,7 @@ impl Signals {
     fn ignore(&mut self, signals: &[c_int]) -> io::Result<()> {
         for signal in signals {
             let flag = Arc::new(AtomicBool::new(false));
-            self.registered.push(signal_hook::flag::register(*signal, flag)?);
+            REGISTERED.lock().push(signal_hook::flag::register(*signal, flag)?);
         }
         Ok(())
     }
@@ -89,18 +104,23 @@ impl Signals {
         self.reader.as_raw_fd()
     }
 
+    /// The same, for `poll`.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    /// Waits until one comes, at most so long.
+    pub(crate) fn wait(&self, limit: Duration) {
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        // Interrupted by the very signal, or by nothing: whoever waits looks again.
+        let _ = poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout);
+    }
+
     /// What has come since this was last asked.
     pub(crate) fn take(&mut self) -> Vec<Note> {
         let mut buffer = [0; 64];
         while matches!(self.reader.read(&mut buffer), Ok(1..)) {}
         let came = self.noted.iter().filter(|(_, flag)| flag.swap(false, Ordering::SeqCst));
         came.map(|(note, _)| *note).collect()
-    }
-
-    /// Takes no more note of any: what a forked child does with those of its parent before it registers its own.
-    pub(crate) fn forget(&mut self) {
-        for id in self.registered.drain(..) {
-            signal_hook::low_level::unregister(id);
-        }
     }
 }

@@ -72,8 +72,9 @@ pub(crate) fn adopt_orphans() {
     let _ = nix::sys::prctl::set_child_subreaper(true);
 }
 
-/// Closes every descriptor from 3 on but these, and makes those close on exec.
+/// What a forked child does first: forgets its parent's signal handlers, and closes every descriptor from 3 on but these.
 pub(crate) fn keep_only(descriptors: &[RawFd]) {
+    crate::signals::forget_inherited();
     let mut kept: Vec<u32> = descriptors.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
     kept.sort_unstable();
     let mut next = 3;
@@ -87,8 +88,9 @@ pub(crate) fn keep_only(descriptors: &[RawFd]) {
 }
 
 fn close_range(first: u32, last: u32) {
-    // SAFETY: the call closes descriptors that belong to objects of the parent process, of which the forked child uses
-    // none and drops none: it never returns to the code that holds them.
+    // SAFETY: the call closes descriptors that belong to no object of this process: a forked child uses none of its
+    // parent's objects and drops none, because it never returns to the code that holds them, and a program that has just
+    // begun has none yet.
     #[expect(unsafe_code, reason = "the library has no such call")]
     let _ = unsafe { nix::libc::close_range(first, last, 0) };
 }
@@ -196,6 +198,14 @@ pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
     let null = std::fs::File::open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
     Ok(taken)
+}
+
+/// Lets what this process prints go nowhere.
+pub(crate) fn print_nowhere() {
+    if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
+        let _ = nix::unistd::dup2_stdout(&null);
+        let _ = nix::unistd::dup2_stderr(&null);
+    }
 }
 
 /// Whether a descriptor is a Unix stream socket.

@@ -173,6 +173,26 @@ fn on_a_connection_whoever_waits_for_an_actor_that_is_killed_is_told() {
 }
 
 #[test]
+fn an_actor_that_does_not_return_from_its_handler_is_ended_when_it_is_asked_to_exit() {
+    let sim = Sim::new(14);
+    let system = start(&sim);
+    let parent = system.create_actor::<Node>().expect("created");
+    let child: ActorAddress = system.request(&parent, (), SECOND).expect("an answer");
+    sim.set_faults(Faults { handling: SECOND * 1_000, ..Faults::default() });
+    system.tell(&child, 1_u32).expect("sent");
+    sim.run_for(Duration::from_millis(100)).expect("settles");
+    sim.set_faults(Faults::default());
+    system.tell(&child, ActorExitRequest::new()).expect("sent");
+    sim.run_for(SECOND * 4).expect("settles");
+    assert_eq!((sim.actors(), sim.exit_notices(&child)), (vec![parent, child], 0));
+    sim.run_for(SECOND * 2).expect("settles");
+    assert_eq!((sim.actors(), sim.exit_notices(&child)), (vec![parent], 1));
+    assert!(sim.trace().iter().any(|line| line.contains("did not exit within 5 s of being asked to")));
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
+#[test]
 fn a_cut_holds_messages_back_until_it_heals() {
     let sim = Sim::new(4);
     let system = start(&sim);

@@ -57,7 +57,8 @@ pub(crate) struct TcpPort {
     poll: Poll,
     events: Events,
     waker: Waker,
-    listener: TcpListener,
+    /// Not there any more when it is to take no connections.
+    listener: Option<TcpListener>,
     locator: Locator,
     local: Arc<Local>,
     limits: TcpLimits,
@@ -74,8 +75,6 @@ pub(crate) struct TcpPort {
     accept_at: Option<Instant>,
     ready: VecDeque<PeerId>,
     dirty: Vec<PeerId>,
-    /// Whether some still were dirty at the end of the last wait.
-    has_shares_left: bool,
     deadlines: BTreeSet<(Instant, PeerId)>,
     watches: Watches,
     /// What has happened and was not told yet.
@@ -140,7 +139,7 @@ impl TcpPort {
             poll,
             events: Events::with_capacity(EVENTS),
             waker: Waker::from(Arc::new(PortWaker(waker))),
-            listener,
+            listener: Some(listener),
             locator: Locator::new(advertised.to_string()),
             local: Arc::new(local),
             connections: limits.connections.unwrap_or_else(listen::connections_by_default),
@@ -154,7 +153,6 @@ impl TcpPort {
             accept_at: None,
             ready: VecDeque::new(),
             dirty: Vec::new(),
-            has_shares_left: false,
             deadlines: BTreeSet::new(),
             watches: Watches::default(),
             queued: VecDeque::new(),
@@ -515,6 +513,14 @@ impl Port for TcpPort {
         }
     }
 
+    fn disconnect_all(&mut self) {
+        let mut peers: Vec<PeerId> = self.peers.keys().copied().map(PeerId).collect();
+        peers.sort_unstable();
+        for peer in peers {
+            self.disconnect(peer);
+        }
+    }
+
     fn flush(&mut self) {
         while !self.dirty.is_empty() {
             self.write_shares();
@@ -526,9 +532,8 @@ impl Port for TcpPort {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
-        // The host is to hear of what has happened since it last heard, and of what is written now that was not then.
-        let has_news = !self.queued.is_empty() || self.has_shares_left;
-        let timeout = if has_news { Some(Duration::ZERO) } else { timeout };
+        // The host is to hear of what has happened since it last heard.
+        let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
         self.queued.drain(..).for_each(&mut *happened);
         self.write_shares();
         let timeout = self.poll_timeout(timeout);
@@ -548,7 +553,6 @@ impl Port for TcpPort {
         }
         self.expire(happened);
         self.write_shares();
-        self.has_shares_left = !self.dirty.is_empty();
         self.queued.drain(..).for_each(happened);
     }
 
@@ -562,6 +566,11 @@ impl Port for TcpPort {
 
     fn set_closing(&mut self) {
         self.is_closing = true;
+    }
+
+    fn stop_listening(&mut self) {
+        self.listener = None;
+        self.may_accept = false;
     }
 
     fn waker(&self) -> Waker {

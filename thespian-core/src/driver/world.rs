@@ -8,6 +8,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,8 +20,8 @@ use super::run::{self, drop_instance};
 use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Credit, Disposition, Effect, Endpoint, EndpointInput, Host,
-    HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
+    Admin, AdminConfig, AdminInput, CallId, Credit, Departure, Disposition, Effect, Endpoint, EndpointInput,
+    Host, HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
 };
 use crate::{
     Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Counters,
@@ -628,13 +629,13 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Transmit(envelope) => self.transmit(envelope),
+            Output::Frame => self.send_frame(),
             Output::Other(effect) => self.perform_other(*effect),
         }
     }
 
     fn perform_other(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => self.send_frame(from, to, frame),
             Effect::Return(undelivered) => self.give_back(undelivered),
             Effect::ToAdmin { from, message } => {
                 self.tell_admin(from, from.system(), AdminInput::FromHost(from, message));
@@ -647,6 +648,7 @@ impl World {
                 self.paused.insert(address);
             }
             Effect::Paused(_) => {}
+            Effect::Overdue(address) => self.overdue(address),
             Effect::Launch(launch) => self.begin_launch(launch),
             Effect::Discard(address) => self.discard(address),
             Effect::Recheck(address) => self.recheck(address),
@@ -992,6 +994,14 @@ impl World {
         }
     }
 
+    /// An actor has not exited in time.
+    fn overdue(&mut self, address: ActorAddress) {
+        let Some(at) = self.find(&address) else { return };
+        let grace = self.systems[at.0].limits.exit_grace.as_secs_f64();
+        let text = format!("did not exit within {grace} s of being asked to");
+        self.end(address, ExitCause::Killed(text));
+    }
+
     /// The connections of an actor that is gone end with it. Nobody sends again to find that out, so those that wait for
     /// its acknowledgement are told.
     fn lose_peer(&mut self, peer: ActorAddress) {
@@ -1084,8 +1094,9 @@ impl World {
         *last
     }
 
-    fn send_frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Box<Frame>) {
+    fn send_frame(&mut self) {
         let now = self.now;
+        let Some(Departure { from, to, frame }) = self.outputs.poll_frame() else { return };
         let Some(network) = &mut self.network else { return };
         let reliable = network.carrier() == Carrier::Reliable;
         let delays = match self.broken.contains_key(&(from, to)) {
@@ -1099,7 +1110,7 @@ impl World {
             self.note(Note::Frame { from, to, frame: &frame, copies: delays.len() });
         }
         for delay in delays {
-            self.schedule(delay, Event::Frame { from, to, frame: frame.clone() });
+            self.schedule(delay, Event::Frame { from, to, frame: Box::new(frame.clone()) });
         }
     }
 

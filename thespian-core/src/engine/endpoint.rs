@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use core::mem;
 
 use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
 use super::{Disposition, Effect, Outputs, ToAdmin, Undelivered};
@@ -203,7 +203,8 @@ impl Endpoint {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
-    /// How many messages that the caller sent are not acknowledged.
+    /// How many messages that the caller sent are not acknowledged: a `tell` that finds too many waits. Costs nothing to
+    /// ask, after every send. It falls when a frame, an `Undelivered`, a `PeerGone` or a deadline is handled.
     pub fn unacknowledged(&self) -> usize {
         self.links.as_ref().map_or(0, |links| links.unacknowledged())
     }
@@ -260,11 +261,14 @@ impl Endpoint {
 
     fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
-        let mut arrived = Vec::new();
+        let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);
         self.progress(progress, out);
-        for envelope in arrived {
+        for envelope in arrived.drain(..) {
             self.arrived(envelope, out);
+        }
+        if let Some(links) = &mut self.links {
+            links.arrived = arrived;
         }
     }
 

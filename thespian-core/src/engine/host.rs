@@ -118,6 +118,8 @@ pub enum Reason {
     Relief,
     /// An exiting actor's messages have waited long enough.
     Drain,
+    /// A request to exit has waited long enough.
+    Exit,
 }
 
 /// What few actors have, so that the others are small.
@@ -132,6 +134,8 @@ struct Rare {
     /// The latest time at which a wakeup was due that has been put into the mailbox.
     wakeup_last_due: Time,
     paused_since: Time,
+    /// When a request to exit has waited for a handler for too long; [`Time::FAR`] when that has been said.
+    exit_due: Option<Time>,
     /// Deliveries that a paused actor gets all the same, because all others wait too.
     relief: u32,
     poisoned: u64,
@@ -204,6 +208,13 @@ impl Host {
             self.rare().paused_since = now;
             self.relieve(now, out);
         }
+        if let Some(rare) = &mut self.rare
+            && rare.exit_due.is_some_and(|due| due <= now)
+            && self.busy
+        {
+            rare.exit_due = Some(Time::FAR);
+            out.effect(Effect::Overdue(self.address));
+        }
         self.next(now, out);
     }
 
@@ -252,7 +263,10 @@ impl Host {
             self.next(now, out);
         } else if message.is::<ActorExitRequest>() && !matches!(self.phase, Phase::Draining(_) | Phase::Gone)
         {
-            self.rare().urgent.push_back(envelope);
+            let due = now + self.limits.exit_grace;
+            let rare = self.rare();
+            rare.exit_due.get_or_insert(due);
+            rare.urgent.push_back(envelope);
             self.next(now, out);
         } else if self.phase == Phase::Running {
             self.enqueue(now, envelope, out);
@@ -337,6 +351,10 @@ impl Host {
     #[cold]
     fn system_dealt_with(&mut self, now: Time, envelope: &Envelope, out: &mut Outputs) {
         if let Some(request) = envelope.message().downcast_ref::<ActorExitRequest>() {
+            let due = now + self.limits.exit_grace;
+            let rare = self.rare();
+            let another = rare.urgent.iter().any(|waiting| waiting.message().is::<ActorExitRequest>());
+            rare.exit_due = another.then_some(due);
             self.begin_exit(now, request.is_recursive(), out);
         } else if let Some(notice) = envelope.message().downcast_ref::<ChildActorExited>()
             && envelope.is_by_runtime()
@@ -430,13 +448,18 @@ impl Host {
         }
     }
 
-    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
+    /// A frame for the actor came, from a process that is not this one.
+    #[inline]
+    pub fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
-        let mut arrived = Vec::new();
+        let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);
         self.progress(now, progress, out);
-        for envelope in arrived {
+        for envelope in arrived.drain(..) {
             self.arrived(now, envelope, out);
+        }
+        if let Some(links) = &mut self.links {
+            links.arrived = arrived;
         }
         self.next(now, out);
     }
@@ -750,24 +773,30 @@ impl Host {
             Disposition::Poisoned => self.rare().poisoned += 1,
             _ => self.handled += 1,
         }
-        // With links it is owed all the same: they acknowledge every message.
-        if !envelope.is_uncounted() {
+        if self.links.is_none() && !envelope.is_uncounted() {
             self.owe(envelope.from(), out);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn settle_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
+        // Half a lane's worth from each of many senders, who could wait for it together.
+        const MANY: u32 = 256;
         let from = envelope.from();
         if let Some(links) = &mut self.links
             && *from != self.address
         {
-            links.handled(*from, Lane::of(envelope.message()), envelope.place());
+            let enough = links.handled(*from, Lane::of(envelope.message()), envelope.place());
+            self.owed += 1;
+            if enough || self.owed >= MANY {
+                self.owed = 0;
+                links.flush_acks(out);
+            }
         }
         self.account(envelope, how, out);
     }
 
-    /// Notes that a sender is to be told. With links it is the links that tell it.
+    /// Notes that a sender in this process is to be told; those behind links are told by them.
     #[inline]
     fn owe(&mut self, from: &ActorAddress, out: &mut Outputs) {
         // Half a lane's worth: often enough that nobody waits for it, seldom enough to cost nothing.
@@ -776,10 +805,8 @@ impl Host {
             if *from == self.address {
                 return;
             }
-            if self.links.is_none() {
-                self.flush_owed(out);
-                self.owed_to = *from;
-            }
+            self.flush_owed(out);
+            self.owed_to = *from;
         }
         self.owed += 1;
         if self.owed >= BATCH {
@@ -912,7 +939,9 @@ impl Host {
             Phase::Draining(until) => Some((until, Reason::Drain)),
             _ => None,
         };
-        [wakeup, resend, relief, drain].into_iter().flatten().min_by_key(|(due, _)| *due)
+        let exit = self.rare.as_ref().and_then(|rare| rare.exit_due).filter(|due| *due < Time::FAR);
+        let exit = exit.map(|due| (due, Reason::Exit));
+        [wakeup, resend, relief, drain, exit].into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 
     // -- getters -----------------------------------------------------------------------------------------------
@@ -957,7 +986,11 @@ impl Host {
     /// Whether the engine may have a deadline; quicker to ask than [`Host::poll_timeout`].
     #[inline]
     pub fn may_have_timeout(&self) -> bool {
-        self.links.is_some() || self.rare.as_ref().is_some_and(|rare| self.paused || !rare.wakeups.is_empty())
+        self.links.is_some()
+            || self
+                .rare
+                .as_ref()
+                .is_some_and(|rare| self.paused || rare.exit_due.is_some() || !rare.wakeups.is_empty())
     }
 
     /// How the actor is.

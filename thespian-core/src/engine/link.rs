@@ -19,20 +19,23 @@
 //! honest sender gets there only where frames are lost anyway, because what it has given up counts until the target says
 //! that it came past, or there is another connection: which is what the second half is for.
 
+mod incoming;
+mod outgoing;
+
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::String;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::mem;
 
 use super::planted::{Bug, is_on};
-use super::{Effect, Outputs, Undelivered};
+use super::{Outputs, Undelivered};
 use crate::driver::panics;
 use crate::{
     ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
     StatusReq, Time, TypeNames,
 };
+use incoming::{Incoming, Taking};
+use outgoing::{Kept, Outgoing, Route};
 
 /// What travels between the engines of two processes.
 #[derive(Clone, Debug)]
@@ -98,9 +101,18 @@ pub enum Lane {
 }
 
 impl Lane {
+    const COUNT: usize = 2;
+    const ALL: [Lane; Lane::COUNT] = [Lane::Urgent, Lane::User];
+
     /// The lane a message travels in.
+    #[inline]
     pub fn of(message: &AnyMessage) -> Lane {
-        let urgent = message.is_system() && (message.is::<ActorExitRequest>() || message.is::<StatusReq>());
+        if message.is_system() { Lane::of_system(message) } else { Lane::User }
+    }
+
+    #[cold]
+    fn of_system(message: &AnyMessage) -> Lane {
+        let urgent = message.is::<ActorExitRequest>() || message.is::<StatusReq>();
         if urgent { Lane::Urgent } else { Lane::User }
     }
 }
@@ -122,84 +134,41 @@ pub struct Links {
     me: ActorAddress,
     limits: Arc<Limits>,
     carrier: Carrier,
-    outgoing: BTreeMap<(ActorAddress, Lane), Outgoing>,
-    incoming: BTreeMap<(ActorAddress, Lane), Incoming>,
-    /// Whether the lane takes no more, and why.
-    closed: BTreeMap<Lane, DeadReason>,
+    /// Found by number; a number that is free is used again.
+    peers: Vec<Peer>,
+    free: Vec<u32>,
+    numbers: BTreeMap<ActorAddress, u32>,
+    /// The peer that was last sent to, and the one that a message last came from: it is mostly the same again.
+    last_to: u32,
+    last_from: u32,
+    /// Whether the lanes take no more, and why.
+    closed: [Option<DeadReason>; Lane::COUNT],
     /// Links that were ever opened to a target.
     opened: u64,
     /// Messages that were ever taken from a sender.
     taken: u64,
     /// Incoming links on which something has been dealt with since the last acknowledgement.
-    progressed: Vec<(ActorAddress, Lane)>,
+    progressed: Vec<(u32, Lane)>,
+    /// How many messages are not acknowledged.
+    unacknowledged: usize,
+    /// No deadline comes before this; the next may come later.
+    due: Time,
     /// The names of the types that were sent.
     names: KnownNames,
     /// Where messages are encoded, before they are kept in as much room as they need.
     buffer: Vec<u8>,
-    /// How many links there are when those that are not used are looked for next.
+    /// Room for what a frame brings.
+    pub(super) arrived: Vec<Envelope>,
+    /// How many links there are, and how many when those that are not used are looked for next.
+    count: usize,
     sweep_at: usize,
 }
 
-/// Messages to one target in one lane.
-struct Outgoing {
-    link: u64,
-    next: u64,
-    /// What is on its way, in order; the last has the place before `next`.
-    flight: VecDeque<Kept>,
-    /// What waits for room in the window.
-    queue: VecDeque<Kept>,
-    flight_bytes: usize,
-    /// What was given up and the target may still hold.
-    ghosts: Ghosts,
-    window: u32,
-    /// Whether it has held messages back since it was last looked at.
-    limited: bool,
-    /// One message on its way, and since when: how quick the target is, is found out with it.
-    sample: Option<(u64, Time)>,
-    resend_at: Time,
-    resends: u32,
-    last_used: Time,
-}
-
-/// A message that is kept until it is acknowledged.
-struct Kept {
-    envelope: Envelope,
-    names: TypeNames,
-    bytes: Arc<[u8]>,
-    expires: Time,
-}
-
-/// Messages that were given up after they had been transmitted, on a carrier that has lost none of them: the target
-/// holds them until it says otherwise.
-#[derive(Default)]
-struct Ghosts {
-    count: usize,
-    bytes: usize,
-    /// The first place after them.
-    end: u64,
-}
-
-/// Messages from one sender in one lane.
-struct Incoming {
-    link: u64,
-    /// The next place to take.
-    expected: u64,
-    /// What was taken and not dealt with yet, in order.
-    pending: VecDeque<Taken>,
-    /// What was last acknowledged.
-    acknowledged: u64,
-    early: BTreeMap<u64, Envelope>,
-    /// The size of all that is held here.
-    bytes: usize,
-    last_used: Time,
-}
-
-/// A message that its actor has and has not dealt with.
-struct Taken {
-    /// The number that the envelope has as its place: it stays its own when the sender opens another link.
-    number: u64,
-    sequence: u64,
-    size: usize,
+/// Somebody at the other end. Most links are not there, so they are kept elsewhere.
+struct Peer {
+    address: ActorAddress,
+    outgoing: [Option<Box<Outgoing>>; Lane::COUNT],
+    incoming: [Option<Box<Incoming>>; Lane::COUNT],
 }
 
 /// Where a frame belongs.
@@ -215,6 +184,10 @@ const SWEEP: usize = 64;
 /// A buffer that has become larger than this, for one large message, is not kept. Bytes.
 const BUFFER_KEPT: usize = 64 * 1024;
 
+/// So many messages are acknowledged together while their receiver has more to do: half a window, as it begins. Often
+/// enough that nobody waits for it, seldom enough to cost nothing.
+const BATCH: u64 = 32;
+
 impl Links {
     /// No links yet.
     pub fn new(me: ActorAddress, limits: Arc<Limits>, carrier: Carrier) -> Links {
@@ -222,17 +195,26 @@ impl Links {
             me,
             limits,
             carrier,
-            outgoing: BTreeMap::new(),
-            incoming: BTreeMap::new(),
-            closed: BTreeMap::new(),
+            peers: Vec::new(),
+            free: Vec::new(),
+            numbers: BTreeMap::new(),
+            last_to: 0,
+            last_from: 0,
+            closed: [None; Lane::COUNT],
             opened: 0,
             taken: 0,
             progressed: Vec::new(),
+            unacknowledged: 0,
+            due: Time::FAR,
             names: KnownNames::new(),
             buffer: Vec::new(),
+            arrived: Vec::new(),
+            count: 0,
             sweep_at: SWEEP,
         }
     }
+
+    // -- sending -----------------------------------------------------------------------------------------------
 
     /// Takes a message for its target.
     ///
@@ -245,9 +227,34 @@ impl Links {
         envelope: Envelope,
         out: &mut Outputs,
     ) -> Result<(), (Envelope, Refusal)> {
-        // The one thing that engines call and users write: it is run like all their code.
+        let (names, bytes) = match self.encode(&envelope) {
+            Ok(encoded) => encoded,
+            Err(refusal) => return Err((envelope, refusal)),
+        };
+        self.sweep(now);
+        let lane = Lane::of(envelope.message());
+        let number = self.target(envelope.to());
+        let peer = &mut self.peers[number as usize];
+        let route = Route { me: self.me, peer: peer.address, lane };
+        let link = match &mut peer.outgoing[lane as usize] {
+            Some(link) => link,
+            none => {
+                self.opened += 1;
+                self.count += 1;
+                none.insert(Box::new(Outgoing::new(self.opened, now, &self.limits)))
+            }
+        };
+        let expires = now + self.limits.delivery_limit;
+        link.send(now, route, Kept { envelope, bytes, expires }, &names, &self.limits, out);
+        self.unacknowledged += 1;
+        self.due = self.due.min(link.due(self.carrier));
+        Ok(())
+    }
+
+    fn encode(&mut self, envelope: &Envelope) -> Result<(TypeNames, Arc<[u8]>), Refusal> {
         let (buffer, known) = (&mut self.buffer, &mut self.names);
         buffer.clear();
+        // The one thing that engines call and users write: it is run like all their code.
         let encoded = panics::catch(|| {
             envelope.message().encode_into(buffer)?;
             Ok(known.of(envelope.message()))
@@ -255,32 +262,20 @@ impl Links {
         let encoded = encoded.unwrap_or_else(|failure| {
             Err(EncodeError { type_name: envelope.message().type_name(), cause: failure.details().into() })
         });
-        let names = match encoded {
-            Ok(names) => names,
-            Err(error) => return Err((envelope, Refusal::NotEncodable(error))),
-        };
+        let names = encoded.map_err(Refusal::NotEncodable)?;
         let size = self.buffer.len();
-        let bytes: Option<Arc<[u8]>> = (size <= self.limits.message_size).then(|| self.buffer[..].into());
+        let bytes = (size <= self.limits.message_size).then(|| Arc::from(&self.buffer[..]));
         if self.buffer.capacity() > BUFFER_KEPT {
             self.buffer = Vec::new();
         }
-        let Some(bytes) = bytes else { return Err((envelope, Refusal::TooLarge { size })) };
-        self.sweep(now);
-        let key = (*envelope.to(), Lane::of(envelope.message()));
-        let kept = Kept { names, bytes, expires: now + self.limits.delivery_limit, envelope };
-        let (opened, limits) = (&mut self.opened, &self.limits);
-        let link = self.outgoing.entry(key).or_insert_with(|| {
-            *opened += 1;
-            Outgoing::new(*opened, now, limits)
-        });
-        link.last_used = now;
-        link.queue.push_back(kept);
-        link.fill(now, self.me, key, &self.limits, out);
-        Ok(())
+        Ok((names, bytes.ok_or(Refusal::TooLarge { size })?))
     }
+
+    // -- what comes --------------------------------------------------------------------------------------------
 
     /// A frame has come. What it brings for the actor is added to `arrived`, and what it says of messages that
     /// were sent is returned.
+    #[inline]
     pub fn handle(
         &mut self,
         now: Time,
@@ -296,259 +291,366 @@ impl Links {
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
                 // No engine of ours puts a message into the other lane, where it would never be acknowledged.
                 if Lane::of(envelope.message()) == lane {
-                    self.take(now, (from, lane), Place { link, sequence, base }, envelope, arrived, out);
+                    self.take(now, from, lane, Place { link, sequence, base }, envelope, arrived, out);
                 }
                 Progress::default()
             }
-            // Word about an earlier link says nothing about this one.
-            Frame::Ack { lane, link, .. } | Frame::Closed { lane, link, .. }
-                if self.outgoing.get(&(from, lane)).is_none_or(|known| known.link != link) =>
-            {
-                Progress::default()
-            }
-            Frame::Ack { lane, handled, .. } => self.acknowledge(now, (from, lane), handled, out),
-            Frame::Closed { lane, handled, reason, .. } => {
-                let mut progress = self.acknowledge(now, (from, lane), handled, out);
-                // What the target closed on it has certainly not handled.
-                self.give_up(from, Some(lane), reason, "", false, &mut progress);
+            Frame::Ack { lane, link, handled } => self.acknowledged(now, from, (lane, link), handled, out),
+            Frame::Closed { lane, link, handled, reason } => {
+                let mut progress = self.acknowledged(now, from, (lane, link), handled, out);
+                if let Some(number) = self.find(&from)
+                    && self.outgoing(number, lane).is_some_and(|known| known.link == link)
+                {
+                    // What the target closed on it has certainly not handled.
+                    self.give_up(number, lane, reason, "", false, &mut progress);
+                }
                 progress
             }
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a frame's parts, which are nothing together elsewhere")]
+    #[inline]
     fn take(
         &mut self,
         now: Time,
-        key: (ActorAddress, Lane),
+        from: ActorAddress,
+        lane: Lane,
         place: Place,
         envelope: Envelope,
         arrived: &mut Vec<Envelope>,
         out: &mut Outputs,
     ) {
         self.sweep(now);
-        let Place { link: number, sequence, base } = place;
-        let fresh = || Incoming::new(number, base, now);
-        let link = self.incoming.entry(key).or_insert_with(fresh);
-        if number < link.link {
+        let Place { link: opened, sequence, base } = place;
+        let number = self.source(&from);
+        let route = Route { me: self.me, peer: from, lane };
+        let link = match &mut self.peers[number as usize].incoming[lane as usize] {
+            Some(link) => link,
+            none => {
+                self.count += 1;
+                none.insert(Box::new(Incoming::new(opened, base, now)))
+            }
+        };
+        if opened < link.link {
             return;
         }
-        if number > link.link {
+        if opened > link.link {
             // The sender has forgotten the earlier link, so nothing of that is waited for any more.
-            *link = fresh();
+            **link = Incoming::new(opened, base, now);
         }
         link.last_used = now;
-        if let Some(reason) = self.closed.get(&key.1) {
-            return link.refuse(self.me, key, *reason, out);
+        if let Some(reason) = self.closed[lane as usize] {
+            return link.refuse(route, reason, out);
         }
         if base > link.expected {
             // The sender gave up on what is missing; what came early of it is not waited for any longer.
-            link.skip_to(base, &mut self.taken, arrived);
+            link.skip_to(base, Taking { count: &mut self.taken, arrived });
         }
         if sequence < link.expected && !is_on(Bug::NoDeduplication) {
             // A repetition: its acknowledgement was lost, or is still to come.
-            link.acknowledge(self.me, key, true, out);
-        } else if link.has_room(sequence, size(&envelope), &self.limits) {
-            if is_on(Bug::OutOfOrder) || sequence < link.expected {
-                link.expected = link.expected.max(sequence + 1);
-                link.bytes += size(&envelope);
-                link.hand_over(sequence, envelope, &mut self.taken, arrived);
-                return;
-            }
-            link.bytes += size(&envelope);
-            if let Some(repeated) = link.early.insert(sequence, envelope) {
-                link.bytes -= size(&repeated);
-            }
-            link.skip_to(link.expected, &mut self.taken, arrived);
-            if is_on(Bug::AckBeforeHandling) {
-                link.pending.clear();
-                link.bytes = 0;
-                link.acknowledge(self.me, key, false, out);
-            }
+            return link.acknowledge(route, true, out);
+        }
+        link.take(sequence, envelope, &self.limits, Taking { count: &mut self.taken, arrived });
+        if is_on(Bug::AckBeforeHandling) {
+            link.forget_pending();
+            link.acknowledge(route, false, out);
         }
     }
 
-    /// The message with this place has been handled, poisoned or otherwise dealt with.
-    pub fn handled(&mut self, from: ActorAddress, lane: Lane, place: u64) {
-        if let Some(link) = self.incoming.get_mut(&(from, lane))
-            // Nearly always the first: only a question for the status overtakes.
-            && let Some(at) = link.pending.iter().position(|taken| taken.number == place)
-        {
-            let taken = link.pending.remove(at);
-            link.bytes -= taken.map_or(0, |taken| taken.size);
-            if at == 0 && self.progressed.last() != Some(&(from, lane)) {
-                self.progressed.push((from, lane));
-            }
+    /// The message with this place has been handled, poisoned or otherwise dealt with. Says whether so much has been
+    /// that its sender is to be told now, by [`Links::flush_acks`].
+    #[inline]
+    pub fn handled(&mut self, from: ActorAddress, lane: Lane, place: u64) -> bool {
+        let Some(number) = self.find_source(&from) else { return false };
+        let Some(link) = &mut self.peers[number as usize].incoming[lane as usize] else { return false };
+        let (further, enough) = link.dealt_with(place, BATCH);
+        if further && self.progressed.last() != Some(&(number, lane)) {
+            self.progressed.push((number, lane));
         }
+        further && enough
     }
 
     /// Sends the acknowledgements that are due. Called when the actor has nothing more to do, or has done much.
+    #[inline]
     pub fn flush_acks(&mut self, out: &mut Outputs) {
-        for key in self.progressed.drain(..) {
-            if let Some(link) = self.incoming.get_mut(&key) {
-                link.acknowledge(self.me, key, false, out);
+        for (number, lane) in self.progressed.drain(..) {
+            let peer = &mut self.peers[number as usize];
+            let route = Route { me: self.me, peer: peer.address, lane };
+            if let Some(link) = &mut peer.incoming[lane as usize] {
+                link.acknowledge(route, false, out);
             }
         }
-    }
-
-    /// Forgets links that are not used: a receiver when no repetition can be under way any more, a sender when it
-    /// likes. Costs next to nothing for each link that was opened.
-    fn sweep(&mut self, now: Time) {
-        if self.incoming.len() + self.outgoing.len() < self.sweep_at {
-            return;
-        }
-        let forget = self.limits.delivery_limit;
-        self.incoming.retain(|_, link| link.is_waiting() || now < link.last_used + forget + forget);
-        self.outgoing.retain(|_, link| !link.is_idle() || now < link.last_used + forget);
-        self.sweep_at = SWEEP.max(2 * (self.incoming.len() + self.outgoing.len()));
     }
 
     /// From now on the lane takes no more; its senders are told, with what had been handled.
     pub fn close(&mut self, lane: Lane, reason: DeadReason, out: &mut Outputs) {
-        self.closed.insert(lane, reason);
-        for (key, link) in self.incoming.iter_mut().filter(|(key, _)| key.1 == lane) {
-            for (_, envelope) in mem::take(&mut link.early) {
-                link.bytes -= size(&envelope);
+        self.closed[lane as usize] = Some(reason);
+        for number in self.numbers.values() {
+            let peer = &mut self.peers[*number as usize];
+            let route = Route { me: self.me, peer: peer.address, lane };
+            if let Some(link) = &mut peer.incoming[lane as usize] {
+                link.close();
+                link.refuse(route, reason, out);
             }
-            link.refuse(self.me, *key, reason, out);
+        }
+    }
+
+    // -- what becomes of what was sent -------------------------------------------------------------------------
+
+    fn acknowledged(
+        &mut self,
+        now: Time,
+        from: ActorAddress,
+        (lane, opened): (Lane, u64),
+        handled: u64,
+        out: &mut Outputs,
+    ) -> Progress {
+        let mut progress = Progress::default();
+        let Some(number) = self.find(&from) else { return progress };
+        let Some(link) = &mut self.peers[number as usize].outgoing[lane as usize] else { return progress };
+        // Word about an earlier link says nothing about this one.
+        if link.link != opened {
+            return progress;
+        }
+        let (done, counted) = link.settle(now, handled, &self.limits);
+        progress.acknowledged = counted;
+        if !is_on(Bug::WindowLeak) {
+            let route = Route { me: self.me, peer: from, lane };
+            link.fill(now, route, &mut self.names, &self.limits, out);
+        }
+        self.due = self.due.min(link.due(self.carrier));
+        self.let_go(done);
+        progress
+    }
+
+    /// So many messages are no longer waited for.
+    #[inline]
+    fn let_go(&mut self, count: usize) {
+        self.unacknowledged -= count;
+        if self.unacknowledged == 0 {
+            self.due = Time::FAR;
         }
     }
 
     /// The transport says that there is nobody at this address any more.
     pub fn peer_gone(&mut self, peer: ActorAddress, reason: DeadReason, details: &str) -> Progress {
         let mut progress = Progress::default();
-        self.give_up(peer, None, reason, details, true, &mut progress);
+        if let Some(number) = self.find(&peer) {
+            for lane in Lane::ALL {
+                self.give_up(number, lane, reason, details, true, &mut progress);
+            }
+        }
         // Repetitions of what it sent may still be under way, so the incoming links are kept for now.
         progress
     }
 
-    /// There is another connection to this peer, and whatever was on its way by an earlier one may be lost: sends again
-    /// what is not acknowledged, and says again how far its own messages came.
-    pub fn peer_back(&mut self, now: Time, peer: ActorAddress, out: &mut Outputs) {
-        for lane in [Lane::Urgent, Lane::User] {
-            if let Some(link) = self.outgoing.get_mut(&(peer, lane))
-                && !is_on(Bug::NoResendAfterReconnect)
-            {
-                link.ghosts = Ghosts::default();
-                link.transmit_again(self.me, (peer, lane), out);
-                link.fill(now, self.me, (peer, lane), &self.limits, out);
-            }
-            // The peer may have sent again before this side knew, and the answer to that went the old way.
-            if let Some(link) = self.incoming.get_mut(&(peer, lane))
-                && !is_on(Bug::NoAckAfterReconnect)
-            {
-                match self.closed.get(&lane) {
-                    Some(reason) => link.refuse(self.me, (peer, lane), *reason, out),
-                    None => link.acknowledge(self.me, (peer, lane), true, out),
-                }
-            }
-        }
-    }
-
-    /// Whether something that was sent to this peer is not acknowledged.
-    pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
-        let lanes = [Lane::Urgent, Lane::User];
-        lanes.into_iter().any(|lane| self.outgoing.get(&(peer, lane)).is_some_and(|link| !link.is_idle()))
-    }
-
-    /// How many messages are on their way to a target in a lane.
-    pub fn in_flight(&self, to: &ActorAddress, lane: Lane) -> usize {
-        self.outgoing.get(&(*to, lane)).map_or(0, |link| link.flight.len())
-    }
-
-    /// How many messages are not acknowledged.
-    pub fn unacknowledged(&self) -> usize {
-        self.outgoing.values().map(|link| link.flight.len() + link.queue.len()).sum()
-    }
-
     fn give_up(
         &mut self,
-        peer: ActorAddress,
-        lane: Option<Lane>,
+        number: u32,
+        lane: Lane,
         reason: DeadReason,
         details: &str,
         maybe_handled: bool,
         progress: &mut Progress,
     ) {
-        for at in [Lane::Urgent, Lane::User].into_iter().filter(|at| lane.is_none_or(|lane| lane == *at)) {
-            let Some(link) = self.outgoing.remove(&(peer, at)) else { continue };
-            let flown = link.flight.into_iter().map(|kept| (kept, maybe_handled));
-            let queued = link.queue.into_iter().map(|kept| (kept, false));
-            for (kept, maybe_handled) in flown.chain(queued) {
-                let details = String::from(details);
-                progress.undelivered.push(Undelivered {
-                    envelope: kept.envelope,
-                    reason,
-                    details,
-                    maybe_handled,
-                });
-            }
+        if let Some(link) = self.peers[number as usize].outgoing[lane as usize].take() {
+            self.count -= 1;
+            self.let_go(link.len());
+            progress.give_up_all(*link, reason, details, maybe_handled);
         }
     }
 
-    fn acknowledge(
-        &mut self,
-        now: Time,
-        key: (ActorAddress, Lane),
-        handled: u64,
-        out: &mut Outputs,
-    ) -> Progress {
-        let mut progress = Progress::default();
-        if let Some(link) = self.outgoing.get_mut(&key) {
-            let before = link.flight.len();
-            progress.acknowledged = link.settle(handled);
-            if link.flight.len() < before {
-                link.resends = 0;
-                link.resend_at = link.next_resend(now, &self.limits);
+    /// There is another connection to this peer, and whatever was on its way by an earlier one may be lost: sends again
+    /// what is not acknowledged, and says again how far its own messages came.
+    pub fn peer_back(&mut self, now: Time, peer: ActorAddress, out: &mut Outputs) {
+        let Some(number) = self.find(&peer) else { return };
+        for lane in Lane::ALL {
+            let route = Route { me: self.me, peer, lane };
+            let peer = &mut self.peers[number as usize];
+            if let Some(link) = &mut peer.outgoing[lane as usize]
+                && !is_on(Bug::NoResendAfterReconnect)
+            {
+                link.begin_again(now, route, &mut self.names, &self.limits, out);
             }
-            link.adapt(now, handled, &self.limits);
-            if !is_on(Bug::WindowLeak) {
-                link.fill(now, self.me, key, &self.limits, out);
+            // The peer may have sent again before this side knew, and the answer to that went the old way.
+            if let Some(link) = &mut peer.incoming[lane as usize]
+                && !is_on(Bug::NoAckAfterReconnect)
+            {
+                match self.closed[lane as usize] {
+                    Some(reason) => link.refuse(route, reason, out),
+                    None => link.acknowledge(route, true, out),
+                }
             }
         }
-        progress
     }
 
     /// Sends again what is not acknowledged, gives up what has waited too long.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
         let mut progress = Progress::default();
-        for (key, link) in &mut self.outgoing {
-            link.expire(now, self.carrier, &mut progress);
-            if self.carrier == Carrier::Lossy && !link.flight.is_empty() && now >= link.resend_at {
-                link.resends += 1;
-                link.resend_at = link.next_resend(now, &self.limits);
-                if !is_on(Bug::NoResend) {
-                    link.transmit_again(self.me, *key, out);
+        self.due = Time::FAR;
+        let mut gone = 0;
+        for number in self.numbers.values() {
+            let peer = &mut self.peers[*number as usize];
+            for lane in Lane::ALL {
+                let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
+                let route = Route { me: self.me, peer: peer.address, lane };
+                gone += link.expire(now, self.carrier, &mut progress);
+                if self.carrier == Carrier::Lossy && link.resend(now, &self.limits) && !is_on(Bug::NoResend) {
+                    link.repeat(route, &mut self.names, out);
                 }
+                link.fill(now, route, &mut self.names, &self.limits, out);
+                self.due = self.due.min(link.due(self.carrier));
             }
-            link.fill(now, self.me, *key, &self.limits, out);
         }
+        self.let_go(gone);
         progress
     }
 
-    /// When [`Links::handle_timeout`] has something to do.
+    /// When [`Links::handle_timeout`] may have something to do: not later than that, and seldom sooner.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.outgoing
-            .values()
-            .filter(|link| !link.is_idle())
-            .map(|link| {
-                let oldest = link.flight.front().or(link.queue.front());
-                let resend_at = if self.carrier == Carrier::Lossy { link.resend_at } else { Time::FAR };
-                oldest.map_or(resend_at, |kept| kept.expires.min(resend_at))
-            })
-            .min()
+        (self.unacknowledged > 0).then_some(self.due)
+    }
+
+    // -- getters -----------------------------------------------------------------------------------------------
+
+    /// Whether something that was sent to this peer is not acknowledged.
+    pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
+        let number = self.numbers.get(&peer);
+        number.is_some_and(|number| {
+            let links = &self.peers[*number as usize].outgoing;
+            links.iter().flatten().any(|link| !link.is_idle())
+        })
+    }
+
+    /// How many messages are on their way to a target in a lane.
+    pub fn in_flight(&self, to: &ActorAddress, lane: Lane) -> usize {
+        let number = self.numbers.get(to);
+        number.and_then(|number| self.outgoing(*number, lane)).map_or(0, |link| link.in_flight())
+    }
+
+    /// How many messages are not acknowledged. Costs nothing.
+    #[inline]
+    pub fn unacknowledged(&self) -> usize {
+        self.unacknowledged
     }
 
     /// Whether nothing is unacknowledged or waits.
+    #[inline]
     pub fn is_idle(&self) -> bool {
-        self.outgoing.values().all(Outgoing::is_idle)
+        self.unacknowledged == 0
     }
 
     /// All messages that are not acknowledged, when their sender is going away.
-    pub fn into_unacknowledged(self) -> impl Iterator<Item = (Envelope, bool)> {
-        self.outgoing.into_values().flat_map(|link| {
-            let flown = link.flight.into_iter().map(|kept| (kept.envelope, true));
-            flown.chain(link.queue.into_iter().map(|kept| (kept.envelope, false)))
-        })
+    pub fn into_unacknowledged(mut self) -> impl Iterator<Item = (Envelope, bool)> {
+        let mut links = Vec::new();
+        for number in self.numbers.values() {
+            links.extend(self.peers[*number as usize].outgoing.iter_mut().filter_map(Option::take));
+        }
+        links.into_iter().flat_map(|link| link.into_messages())
+    }
+
+    // -- peers -------------------------------------------------------------------------------------------------
+
+    fn outgoing(&self, number: u32, lane: Lane) -> Option<&Outgoing> {
+        self.peers[number as usize].outgoing[lane as usize].as_deref()
+    }
+
+    /// Whether this is the peer of that number.
+    #[inline]
+    fn is_at(&self, number: u32, address: &ActorAddress) -> bool {
+        self.peers.get(number as usize).is_some_and(|peer| peer.address == *address)
+    }
+
+    /// The number of the peer that a message goes to, which gets one if it has none.
+    #[inline]
+    fn target(&mut self, address: &ActorAddress) -> u32 {
+        if !self.is_at(self.last_to, address) {
+            self.last_to = self.find_or_add(address);
+        }
+        self.last_to
+    }
+
+    /// The same for the one that a message comes from.
+    #[inline]
+    fn source(&mut self, address: &ActorAddress) -> u32 {
+        if !self.is_at(self.last_from, address) {
+            self.last_from = self.find_or_add(address);
+        }
+        self.last_from
+    }
+
+    /// The same, if it has a number.
+    #[inline]
+    fn find_source(&mut self, address: &ActorAddress) -> Option<u32> {
+        if !self.is_at(self.last_from, address) {
+            self.last_from = *self.numbers.get(address)?;
+        }
+        Some(self.last_from)
+    }
+
+    /// The number of a peer that is heard of.
+    #[inline]
+    fn find(&self, address: &ActorAddress) -> Option<u32> {
+        if self.is_at(self.last_to, address) {
+            return Some(self.last_to);
+        }
+        self.numbers.get(address).copied()
+    }
+
+    fn find_or_add(&mut self, address: &ActorAddress) -> u32 {
+        if let Some(number) = self.numbers.get(address) {
+            return *number;
+        }
+        let peer = Peer { address: *address, outgoing: [None, None], incoming: [None, None] };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.peers[number as usize] = peer;
+                number
+            }
+            None => {
+                self.peers.push(peer);
+                (self.peers.len() - 1) as u32
+            }
+        };
+        self.numbers.insert(*address, number);
+        number
+    }
+
+    /// Forgets links that are not used: a receiver when no repetition can be under way any more, a sender when it
+    /// likes. Costs next to nothing for each link that was opened.
+    #[inline]
+    fn sweep(&mut self, now: Time) {
+        if self.count >= self.sweep_at {
+            self.sweep_all(now);
+        }
+    }
+
+    #[cold]
+    fn sweep_all(&mut self, now: Time) {
+        let forget = self.limits.delivery_limit;
+        let (peers, free, count) = (&mut self.peers, &mut self.free, &mut self.count);
+        self.numbers.retain(|_, number| {
+            let peer = &mut peers[*number as usize];
+            for lane in Lane::ALL {
+                let (outgoing, incoming) =
+                    (&mut peer.outgoing[lane as usize], &mut peer.incoming[lane as usize]);
+                let unused = |link: &mut Box<Outgoing>| link.is_idle() && now >= link.last_used + forget;
+                *count -= usize::from(outgoing.take_if(unused).is_some());
+                let unused =
+                    |link: &mut Box<Incoming>| !link.is_waiting() && now >= link.last_used + forget + forget;
+                *count -= usize::from(incoming.take_if(unused).is_some());
+            }
+            let used = peer.outgoing.iter().any(Option::is_some) || peer.incoming.iter().any(Option::is_some);
+            if !used {
+                // Nobody has this address, so the place is not taken for that of a peer.
+                peer.address = ActorAddress::NOBODY;
+                free.push(*number);
+            }
+            used
+        });
+        self.sweep_at = SWEEP.max(2 * self.count);
     }
 }
 
@@ -559,228 +661,4 @@ pub struct Progress {
     pub acknowledged: u32,
     /// Those that will not be delivered.
     pub undelivered: Vec<Undelivered>,
-}
-
-impl Outgoing {
-    fn new(link: u64, now: Time, limits: &Limits) -> Outgoing {
-        Outgoing {
-            link,
-            next: 0,
-            flight: VecDeque::new(),
-            queue: VecDeque::new(),
-            flight_bytes: 0,
-            ghosts: Ghosts::default(),
-            window: limits.window,
-            limited: false,
-            sample: None,
-            resend_at: now,
-            resends: 0,
-            last_used: now,
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.flight.is_empty() && self.queue.is_empty()
-    }
-
-    /// The place of the first message on its way, or of the next one.
-    fn first(&self) -> u64 {
-        self.next - self.flight.len() as u64
-    }
-
-    fn next_resend(&self, now: Time, limits: &Limits) -> Time {
-        now + limits.resend_after * (1 << self.resends.min(4))
-    }
-
-    /// Transmits from the queue while the window has room.
-    fn fill(
-        &mut self,
-        now: Time,
-        me: ActorAddress,
-        (to, lane): (ActorAddress, Lane),
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
-        while let Some(waiting) = self.queue.front() {
-            let size = waiting.bytes.len();
-            if !self.has_room(size, limits) {
-                return;
-            }
-            let Some(kept) = self.queue.pop_front() else { return };
-            if self.flight.is_empty() {
-                self.resends = 0;
-                self.resend_at = self.next_resend(now, limits);
-            }
-            self.sample.get_or_insert((self.next, now));
-            let frame = Box::new(kept.frame(lane, self.link, self.next, self.first()));
-            out.effect(Effect::Frame { from: me, to, frame });
-            self.next += 1;
-            self.flight_bytes += size;
-            self.flight.push_back(kept);
-        }
-    }
-
-    /// Whether a message of this size may be transmitted now.
-    fn has_room(&mut self, size: usize, limits: &Limits) -> bool {
-        let count = self.flight.len() + self.ghosts.count;
-        let bytes = self.flight_bytes + self.ghosts.bytes;
-        let room = count < self.window as usize;
-        self.limited |= !room;
-        room && (count == 0 || bytes.saturating_add(size) <= limits.window_bytes)
-    }
-
-    fn transmit_again(&self, me: ActorAddress, (to, lane): (ActorAddress, Lane), out: &mut Outputs) {
-        let base = self.first();
-        for (sequence, kept) in (base..).zip(&self.flight) {
-            let frame = Box::new(kept.frame(lane, self.link, sequence, base));
-            out.effect(Effect::Frame { from: me, to, frame });
-        }
-    }
-
-    /// Lets go what the target has dealt with, and says how many messages that were; those by the runtime do not count.
-    fn settle(&mut self, handled: u64) -> u32 {
-        if handled >= self.ghosts.end {
-            self.ghosts = Ghosts::default();
-        }
-        let done = handled.saturating_sub(self.first()).min(self.flight.len() as u64);
-        let mut counted = 0;
-        for kept in self.flight.drain(..done as usize) {
-            self.flight_bytes -= kept.bytes.len();
-            counted += u32::from(!kept.envelope.is_by_runtime());
-        }
-        counted
-    }
-
-    /// Suits the window to the target, once for each sample.
-    fn adapt(&mut self, now: Time, handled: u64, limits: &Limits) {
-        let Some((_, since)) = self.sample.filter(|(sequence, _)| *sequence < handled) else { return };
-        self.sample = None;
-        let limited = mem::take(&mut self.limited);
-        if now > since + limits.resend_after {
-            self.window = (self.window / 2).max(limits.window);
-        } else if limited && now <= since + limits.resend_after / 2 {
-            self.window = self.window.saturating_mul(2).min(limits.window_max);
-        }
-    }
-
-    /// Gives up the messages whose time is over. They are the oldest, so they stand in front.
-    fn expire(&mut self, now: Time, carrier: Carrier, progress: &mut Progress) {
-        let mut give_up = |kept: Kept, maybe_handled| {
-            progress.undelivered.push(Undelivered {
-                envelope: kept.envelope,
-                reason: DeadReason::Expired,
-                details: String::new(),
-                maybe_handled,
-            });
-        };
-        while self.flight.front().is_some_and(|kept| kept.expires <= now)
-            && let Some(kept) = self.flight.pop_front()
-        {
-            let size = kept.bytes.len();
-            self.flight_bytes -= size;
-            if carrier == Carrier::Reliable {
-                let Ghosts { count, bytes, .. } = self.ghosts;
-                self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
-            }
-            give_up(kept, true);
-        }
-        while self.queue.front().is_some_and(|kept| kept.expires <= now)
-            && let Some(kept) = self.queue.pop_front()
-        {
-            give_up(kept, false);
-        }
-    }
-}
-
-impl Kept {
-    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64) -> Frame {
-        Frame::Data {
-            lane,
-            link,
-            sequence,
-            base,
-            number: self.envelope.number(),
-            by_runtime: self.envelope.is_by_runtime(),
-            names: self.names.clone(),
-            bytes: self.bytes.clone(),
-        }
-    }
-}
-
-/// The encoded size of a message that came from elsewhere.
-fn size(envelope: &Envelope) -> usize {
-    envelope.message().as_encoded().map_or(0, |encoded| encoded.bytes().len())
-}
-
-impl Incoming {
-    fn new(link: u64, base: u64, now: Time) -> Incoming {
-        Incoming {
-            link,
-            expected: base,
-            pending: VecDeque::new(),
-            acknowledged: base,
-            early: BTreeMap::new(),
-            bytes: 0,
-            last_used: now,
-        }
-    }
-
-    /// The first place that has not been dealt with.
-    fn handled(&self) -> u64 {
-        self.pending.front().map_or(self.expected, |taken| taken.sequence)
-    }
-
-    /// Whether a message at this place and of this size is taken.
-    fn has_room(&self, sequence: u64, size: usize, limits: &Limits) -> bool {
-        let end = self.handled().saturating_add(2 * u64::from(limits.window_max));
-        let alone = self.pending.is_empty() && self.early.is_empty();
-        sequence < end && (alone || self.bytes.saturating_add(size) <= limits.window_bytes.saturating_mul(2))
-    }
-
-    fn is_waiting(&self) -> bool {
-        !self.pending.is_empty() || !self.early.is_empty()
-    }
-
-    /// Takes all that is there up to `base`, gaps or not, and then what follows without a gap.
-    fn skip_to(&mut self, base: u64, taken: &mut u64, arrived: &mut Vec<Envelope>) {
-        self.expected = self.expected.max(match self.early.first_key_value() {
-            Some((first, _)) => base.min(*first),
-            None => base,
-        });
-        while let Some(entry) = self.early.first_entry()
-            && (*entry.key() < base || *entry.key() == self.expected)
-        {
-            let (sequence, envelope) = entry.remove_entry();
-            self.expected = sequence + 1;
-            self.hand_over(sequence, envelope, taken, arrived);
-        }
-        self.expected = self.expected.max(base);
-    }
-
-    fn hand_over(
-        &mut self,
-        sequence: u64,
-        mut envelope: Envelope,
-        taken: &mut u64,
-        arrived: &mut Vec<Envelope>,
-    ) {
-        *taken += 1;
-        envelope.set_place(*taken);
-        self.pending.push_back(Taken { number: *taken, sequence, size: size(&envelope) });
-        arrived.push(envelope);
-    }
-
-    fn refuse(&self, me: ActorAddress, key: (ActorAddress, Lane), reason: DeadReason, out: &mut Outputs) {
-        let frame = Frame::Closed { lane: key.1, link: self.link, handled: self.handled(), reason };
-        out.effect(Effect::Frame { from: me, to: key.0, frame: Box::new(frame) });
-    }
-
-    fn acknowledge(&mut self, me: ActorAddress, key: (ActorAddress, Lane), again: bool, out: &mut Outputs) {
-        let handled = self.handled();
-        if handled > self.acknowledged || again {
-            self.acknowledged = handled;
-            let frame = Frame::Ack { lane: key.1, link: self.link, handled };
-            out.effect(Effect::Frame { from: me, to: key.0, frame: Box::new(frame) });
-        }
-    }
 }

@@ -13,7 +13,7 @@
 //! # The calls
 //!
 //! - `handle(now, input, outputs)`: something happened. Never fails, never blocks. Afterwards the driver performs the
-//!   outputs, in order, until there are none. What happens to every message has a call of its own: `arrived`,
+//!   outputs, in order, until there are none. What happens to every message has a call of its own: `arrived`, `frame`,
 //!   `finished`, `credited`.
 //! - `handle_timeout(now, outputs)`: a deadline has come. Too early a call is harmless.
 //! - `poll_timeout()`: the next deadline, with the reason for it.
@@ -59,6 +59,8 @@ use link::Frame;
 #[derive(Default)]
 pub struct Outputs {
     queue: VecDeque<Output>,
+    /// For each [`Output::Frame`] in the queue: they are much larger than the rest.
+    frames: VecDeque<Departure>,
     deliveries: VecDeque<Envelope>,
     credits: Vec<Credit>,
 }
@@ -73,6 +75,13 @@ impl Outputs {
     #[cold]
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.queue.push_back(Output::Other(Box::new(effect)));
+    }
+
+    /// Asks to carry a frame to an engine in another process.
+    #[inline]
+    pub(crate) fn frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Frame) {
+        self.frames.push_back(Departure { from, to, frame });
+        self.queue.push_back(Output::Frame);
     }
 
     /// Asks to tell a sender that this many of its messages were dealt with.
@@ -97,6 +106,12 @@ impl Outputs {
     #[inline]
     pub fn poll(&mut self) -> Option<Output> {
         self.queue.pop_front()
+    }
+
+    /// The frame that an [`Output::Frame`] is about. To be called once for each of them, at once.
+    #[inline]
+    pub fn poll_frame(&mut self) -> Option<Departure> {
+        self.frames.pop_front()
     }
 
     /// The next message whose target's handler is to run, when there is no [other effect](Outputs::poll). Report with
@@ -133,11 +148,24 @@ pub struct Credit {
     pub count: u32,
 }
 
+/// A frame on its way out.
+#[derive(Debug)]
+pub struct Departure {
+    /// From this address, which is that of an engine in this process.
+    pub from: ActorAddress,
+    /// To this one.
+    pub to: ActorAddress,
+    /// The frame.
+    pub frame: Frame,
+}
+
 /// One effect. Small, because every message is one on its way.
 #[derive(Debug)]
 pub enum Output {
     /// Hand a message to its target's engine, which is in this process.
     Transmit(Envelope),
+    /// Carry a frame to the engine of an actor in another process: the one that [`Outputs::poll_frame`] gives now.
+    Frame,
     /// Anything else.
     Other(Box<Effect>),
 }
@@ -145,15 +173,6 @@ pub enum Output {
 /// An effect that is not on every message's way.
 #[derive(Debug)]
 pub enum Effect {
-    /// Carry a frame to the engine of an actor in another process.
-    Frame {
-        /// From this address.
-        from: ActorAddress,
-        /// To this one.
-        to: ActorAddress,
-        /// The frame.
-        frame: Box<Frame>,
-    },
     /// Give a message back to its sender's engine.
     Return(Box<Undelivered>),
     /// Tell the admin of the actor's system something.
@@ -178,6 +197,9 @@ pub enum Effect {
     Paused(ActorAddress),
     /// Check and construct an actor, and report with [`AdminInput::Launched`].
     Launch(Box<Launch>),
+    /// The actor's handler has been running for longer than [`Limits::exit_grace`](crate::Limits::exit_grace) while a
+    /// request to exit waits for it: end it without asking it, and report [`AdminInput::Exited`]. Said once.
+    Overdue(ActorAddress),
     /// There will be no actor at this address: give what waits for it back to its senders.
     Discard(ActorAddress),
     /// Run the capability check of a running actor, and report with [`AdminInput::Rechecked`].

@@ -213,11 +213,17 @@ pub trait Port: Send {
     /// Ends a connection when what was sent by it has been written. There are no more events of it.
     fn disconnect(&mut self, peer: PeerId);
 
+    /// [Ends](Port::disconnect) every connection: the process is about to end. It then waits until nothing is
+    /// [unwritten](Port::has_unwritten).
+    fn disconnect_all(&mut self);
+
     /// Writes what can be written now.
     fn flush(&mut self);
 
     /// Whether something that was sent has not been written yet, or a connection that this side ended has not been closed
     /// by the other one. A process that exits before may take back what it wrote last.
+    ///
+    /// Whoever waits for this to end flushes before each [`wait`](Port::wait), which does not come back for having written.
     fn has_unwritten(&self) -> bool;
 
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
@@ -240,6 +246,9 @@ pub trait Port: Send {
 
     /// From now on refuses clients that want to join: the system is shutting down.
     fn set_closing(&mut self) {}
+
+    /// From now on takes no connections, and its place is free for others; the connections that there are stay.
+    fn stop_listening(&mut self) {}
 
     /// Ends a [`wait`](Port::wait) that another thread is in, or the next one.
     fn waker(&self) -> Waker;

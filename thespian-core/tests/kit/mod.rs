@@ -22,7 +22,7 @@ use std::sync::{Arc, Once};
 
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::engine::planted::{self, Bug};
-use thespian_core::engine::{Effect, Output, Outputs, Request, ToAdmin, ToHost, Undelivered};
+use thespian_core::engine::{Departure, Effect, Output, Outputs, Request, ToAdmin, ToHost, Undelivered};
 use thespian_core::{
     Actions, Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorStatus, AddressKey, AnyMessage,
     Capabilities, ChildActorExited, Context, DeadEnvelope, Envelope, Environment, Failure, FailurePolicy,
@@ -272,8 +272,13 @@ pub(crate) fn compare(actual: &[String], expected: &[&str]) {
 pub(crate) fn drain(out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope> {
     let mut delivered = Vec::new();
     while let Some(output) = out.poll() {
-        lines.push(line(&output));
+        lines.push(match output {
+            Output::Transmit(envelope) => format!("transmit {}", post(&envelope)),
+            Output::Frame => departure_line(&out.poll_frame().expect("a frame to carry")),
+            Output::Other(effect) => effect_line(&effect),
+        });
     }
+    assert!(out.poll_frame().is_none(), "every frame has its turn among the outputs");
     while let Some(envelope) = out.poll_delivery() {
         lines.push(format!("deliver {}", post(&envelope)));
         delivered.push(envelope);
@@ -287,18 +292,12 @@ pub(crate) fn drain(out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope>
     delivered
 }
 
-fn line(output: &Output) -> String {
-    match output {
-        Output::Transmit(envelope) => format!("transmit {}", post(envelope)),
-        Output::Other(effect) => effect_line(effect),
-    }
+fn departure_line(Departure { from, to, frame }: &Departure) -> String {
+    format!("frame {}->{} {}", name(from), name(to), frame_text(frame))
 }
 
 fn effect_line(effect: &Effect) -> String {
     match effect {
-        Effect::Frame { from, to, frame } => {
-            format!("frame {}->{} {}", name(from), name(to), frame_text(frame))
-        }
         Effect::Return(undelivered) => format!("return {}", undelivered_text(undelivered)),
         Effect::ToAdmin { from, message } => format!("admin<-{} {}", name(from), to_admin_text(message)),
         Effect::ToHost { to, message: ToHost::ChildExited { child, cause } } => {
@@ -310,6 +309,7 @@ fn effect_line(effect: &Effect) -> String {
         Effect::Launch(launch) => format!("launch {} {}", name(&launch.address), launch.kind.name()),
         Effect::Discard(address) => format!("discard {}", name(address)),
         Effect::Recheck(address) => format!("recheck {}", name(address)),
+        Effect::Overdue(address) => format!("overdue {}", name(address)),
         Effect::Kill(address) => format!("kill {}", name(address)),
         Effect::Answer { call, result: Ok(address) } => format!("answer {} {}", call.0, name(address)),
         Effect::Answer { call, result: Err(error) } => format!("answer {} error: {error}", call.0),

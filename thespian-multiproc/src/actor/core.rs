@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thespian_core::engine::link::Frame;
-use thespian_core::engine::{Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
+use thespian_core::engine::{Departure, Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
 use thespian_core::transport::Interest;
 use thespian_core::{
     ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time, WatchMessage,
@@ -14,7 +14,9 @@ use thespian_core::{
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::control::{ToAdminProcess, ToProcess};
+use crate::logging::LogSource;
 use crate::plane::{Brought, CONTROL, Engines, Plane};
+use crate::runtime_log;
 use crate::signals::{Note, Signals};
 
 /// The key of the signals' descriptor.
@@ -22,6 +24,9 @@ const SIGNALS: u64 = CONTROL - 1;
 
 /// How many rounds of reading come before word of a child's end: more than its last messages can take.
 const DRAIN_ROUNDS: usize = 10_000;
+
+/// How soon logs are tried again for which there was no room.
+const LOG_RETRY: Duration = Duration::from_millis(20);
 
 /// How many addresses an actor asks for at once, at most.
 const MOST_ADDRESSES: u32 = 64;
@@ -66,7 +71,7 @@ impl Engines for Host {
     ) -> bool {
         let here = to == *self.address();
         if here {
-            self.handle(now, HostInput::Frame(from, frame), out);
+            Host::frame(self, now, from, frame, out);
         }
         here
     }
@@ -138,6 +143,11 @@ impl Core {
             match output {
                 // Only to itself: everything else goes by frames.
                 Output::Transmit(envelope) => self.host.arrived(self.clock.now(), envelope, &mut self.out),
+                Output::Frame => {
+                    if let Some(Departure { from, to, frame }) = self.out.poll_frame() {
+                        self.plane.carry(from, to, frame);
+                    }
+                }
                 Output::Other(effect) => self.perform_effect(*effect),
             }
         }
@@ -150,19 +160,25 @@ impl Core {
 
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => self.plane.carry(from, to, *frame),
+            Effect::Overdue(_) => {
+                // Nobody can end a handler but from outside.
+                self.say(&ToAdminProcess::Overdue);
+                self.plane.flush();
+            }
             Effect::Return(undelivered) => {
                 self.host.handle(self.clock.now(), HostInput::Undelivered(undelivered), &mut self.out);
             }
             Effect::ToAdmin { from, message } => self.tell_admin(from, message),
             Effect::Restart(_) => self.restart = true,
+            // A child that an exiting actor asked for: who has a message for it, this actor first of all, must not wait.
+            Effect::Discard(address) => self.release(address),
             Effect::Stopped(_) => {
                 self.stopped = true;
                 // Said last: the admin takes it for the end of all that this actor has to say.
                 self.say(&ToAdminProcess::Stopped(self.host.counters()));
             }
             Effect::Watch { descriptors, .. } => self.watch(descriptors),
-            Effect::Log(Log { level, text, .. }) => log::log!(target: "thespian", level, "{text}"),
+            Effect::Log(Log { level, text, .. }) => runtime_log::say(level, &text),
             // Time relieves a paused actor; the rest is an admin's.
             _ => {}
         }
@@ -170,7 +186,8 @@ impl Core {
 
     fn say(&mut self, word: &ToAdminProcess) {
         if let Err(error) = self.plane.say(word) {
-            log::error!(target: "thespian", "word to the admin could not be encoded: {error}");
+            let text = format!("word to the admin could not be encoded: {error}");
+            runtime_log::say(log::Level::Error, &text);
         }
     }
 
@@ -189,14 +206,22 @@ impl Core {
 
     /// How long nothing has to be done, at most.
     pub(super) fn patience(&self) -> Option<Duration> {
-        let due = self.host.poll_timeout().map(|(due, _)| due)?;
+        let due = self.host.poll_timeout().map(|(due, _)| due);
         // A nanosecond more, so that one is never early by rounding.
-        Some(due.since(self.clock.now()) + Duration::from_nanos(1))
+        let due = due.map(|due| due.since(self.clock.now()) + Duration::from_nanos(1));
+        // Logs that wait for room are tried again soon; nobody else would.
+        let logs = LogSource::installed().filter(|source| source.sender().has_pending()).map(|_| LOG_RETRY);
+        due.into_iter().chain(logs).min()
     }
 
     /// Waits until something happens, at most so long, and tells the engine.
     pub(super) fn turn(&mut self, timeout: Option<Duration>) {
         self.show();
+        if let Some(source) = LogSource::installed()
+            && source.sender().has_pending()
+        {
+            source.sender().flush();
+        }
         let clock = self.clock;
         let mut words = VecDeque::new();
         let brought = self.plane.wait(timeout, &|| clock.now(), &mut self.host, &mut self.out);
@@ -249,7 +274,7 @@ impl Core {
                 self.host.handle(self.clock.now(), HostInput::FromAdmin(message), &mut self.out);
             }
             ToProcess::Frame(carried) => {
-                self.host.frame(now, carried.from, carried.to, carried.frame, &mut self.out);
+                Engines::frame(&mut self.host, now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, recheck } => {
                 self.capabilities = Arc::new(capabilities);
@@ -286,7 +311,7 @@ impl Core {
                 }
                 Note::Status => {
                     let status = self.host.status(self.clock.now());
-                    crate::internals(log::Level::Warn, &format!("status on signal: {status}"));
+                    runtime_log::note(&format!("status on signal: {status}"));
                 }
                 Note::Child => {}
             }

@@ -8,7 +8,6 @@ mod inside;
 pub(crate) mod keeper;
 
 use std::io::{self, Write};
-use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +26,13 @@ use thespian_core::{
 use self::core::Core;
 use self::inside::Inside;
 use self::keeper::{Look, Pulse};
-use crate::board::Board;
 use crate::clock::Clock;
 use crate::control::{Begin, Channel, StartFailure, ToAdminProcess};
+use crate::inherited::Inherited;
+use crate::logging::LogSource;
 use crate::plane::{AdminLink, Plane};
 use crate::signals::Signals;
-use crate::sys;
+use crate::{runtime_log, sys};
 
 /// After how many deliveries in a row the process looks around, at the latest.
 const DELIVERIES_PER_LOOK: u32 = 32;
@@ -41,7 +41,10 @@ const DELIVERIES_PER_LOOK: u32 = 32;
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 /// How long the last words of an actor may take to be written.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// How long the last logs of an actor may take to be sent.
+const LAST_LOGS: Duration = Duration::from_millis(200);
 
 /// The stack of the keeper: it runs engines and no code of users but the encoding of messages.
 const KEEPER_STACK: usize = 256 * 1024;
@@ -73,20 +76,6 @@ impl Shared {
     }
 }
 
-/// What the process of an actor has from the admin, beside what it is told.
-#[derive(Clone)]
-pub(crate) struct Inherited {
-    /// Where it shows its counters.
-    pub(crate) board: Arc<Board>,
-}
-
-impl Inherited {
-    /// Descriptors that stay open across a fork. The board's memory needs none.
-    pub(crate) fn descriptors(&self) -> Vec<RawFd> {
-        Vec::new()
-    }
-}
-
 /// Runs an actor, for as long as this process lives.
 pub(crate) fn run(
     begin: Begin,
@@ -97,11 +86,14 @@ pub(crate) fn run(
 ) -> ! {
     let address = begin.address;
     sys::set_title(&format!("thespian actor {} {address}", kind.name()));
+    if let Some(source) = LogSource::installed() {
+        source.identify(address, &kind.name());
+    }
     let outcome = start(begin, kind, control, transport, inherited);
     match outcome {
         Ok(actor) => actor.live(),
         Err(error) => {
-            crate::internals(log::Level::Error, &format!("{address} could not begin: {error}"));
+            runtime_log::say(log::Level::Error, &format!("{address} could not begin: {error}"));
             signal_hook::low_level::exit(1);
         }
     }
@@ -192,12 +184,20 @@ fn start(
 }
 
 /// Tells the admin why there is no actor, and ends.
-fn refuse(channel: &mut Channel, failure: StartFailure) -> ! {
+pub(crate) fn refuse(channel: &mut Channel, failure: StartFailure) -> ! {
     if let Ok(bytes) = crate::control::encode(&ToAdminProcess::Started(Err(failure))) {
         channel.say_all(&bytes);
     }
-    let _ = io::stdout().flush();
+    last_words();
     signal_hook::low_level::exit(0);
+}
+
+/// Writes what waits in the buffers of this process.
+fn last_words() {
+    let _ = io::stdout().flush();
+    if let Some(source) = LogSource::installed() {
+        source.sender().flush_within(LAST_LOGS);
+    }
 }
 
 /// An actor that runs, seen from the main thread.
@@ -291,7 +291,7 @@ impl Running {
             Err(error) => {
                 // The actor works without, only less responsive while a handler runs long.
                 let text = format!("{} has no keeper thread: {error}", self.address);
-                crate::internals(log::Level::Warn, &text);
+                runtime_log::say(log::Level::Warn, &text);
             }
         }
     }
@@ -324,7 +324,8 @@ impl Running {
             match run::fresh(self.kind, start) {
                 Ok(fresh) => run::drop_instance(&self.address, self.instance.replace(fresh)),
                 Err(error) => {
-                    log::warn!(target: "thespian", "{} keeps its instance: {error}", self.address);
+                    let text = format!("{} keeps its instance: {error}", self.address);
+                    runtime_log::say(log::Level::Warn, &text);
                 }
             }
         }
@@ -335,12 +336,13 @@ impl Running {
     fn finish(&mut self, core: &mut Core) -> ! {
         run::drop_instance(&self.address, self.instance.take());
         let until = self.shared.clock.now() + LAST_WORDS;
+        core.plane.disconnect_all();
         core.plane.flush();
         while core.plane.has_unwritten() && self.shared.clock.now() < until {
             core.turn(Some(Duration::from_millis(10)));
             core.plane.flush();
         }
-        let _ = io::stdout().flush();
+        last_words();
         // Not by way of what libraries of the first process have registered for their end.
         signal_hook::low_level::exit(0);
     }

@@ -9,6 +9,7 @@ use thespian_core::{ActorAddress, ActorSpec, Counters, Error};
 use super::AdminProcess;
 use super::slots::Who;
 use crate::control::{ToAdminProcess, ToProcess, Welcome, decode};
+use crate::runtime_log;
 
 /// How many endpoints a client gets at first.
 const ENDPOINTS: u32 = 16;
@@ -31,7 +32,10 @@ impl AdminProcess {
             Ok(word) if self.clients.contains_key(&peer) => self.word_from(Who::Client(peer), word),
             Ok(_) => {}
             Err(error) => {
-                log::warn!(target: "thespian", "a client said what cannot be understood: {error}");
+                runtime_log::say(
+                    log::Level::Warn,
+                    &format!("a client said what cannot be understood: {error}"),
+                );
                 self.port.disconnect(peer);
                 self.client_gone(peer);
             }

@@ -4,6 +4,7 @@
 
 mod clients;
 mod processes;
+mod servants;
 mod slots;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +15,8 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Effect, Launch, LaunchError, Log, Output, Outputs, ToAdmin,
+    Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Log, Output, Outputs,
+    ToAdmin,
 };
 use thespian_core::transport::{Identity, Interest, PeerId, Port, PortEvent, Role, Transport};
 use thespian_core::{
@@ -23,19 +25,24 @@ use thespian_core::{
 };
 
 use self::clients::Client;
+use self::servants::Logger;
 use self::slots::{Slot, Slots, Stage, Who};
-use crate::actor::Inherited;
 use crate::board::Board;
 use crate::carried::Carried;
 use crate::clock::Clock;
 use crate::control::{Surroundings, ToAdminProcess, ToProcess};
+use crate::inherited::Inherited;
 use crate::launch::{Ready, Setup};
+use crate::logging::LogHandlers;
 use crate::signals::{Note, Signals};
-use crate::start::{Fork, Method, Starter};
-use crate::sys;
+use crate::start::{Fork, ForkServer, Method, Spawn, Starter};
+use crate::{runtime_log, sys};
 
 /// The key of the signals' descriptor; actors' channels are watched under their slots.
 const SIGNALS: u64 = u64::MAX;
+
+/// The key of the descriptor of whoever starts processes.
+const STARTER: u64 = u64::MAX - 1;
 
 /// How long an actor that somebody could not reach is expected to be found dead.
 const SUSPICION: Duration = Duration::from_millis(100);
@@ -60,15 +67,16 @@ pub(crate) struct AdminProcess {
     suspects: Vec<(Time, Who, ActorAddress)>,
     surroundings: Surroundings,
     board: Arc<Board>,
+    logger: Option<Logger>,
     down: bool,
 }
 
 /// Runs an admin, for as long as its system lives.
-pub(crate) fn run(setup: Setup, types: ActorTypes, launcher: UnixStream) -> ! {
+pub(crate) fn run(setup: Setup, types: ActorTypes, handlers: &LogHandlers, launcher: UnixStream) -> ! {
     let mut launcher = launcher;
     let base = setup.base.clone();
     sys::set_title(&format!("thespian admin {base}"));
-    match AdminProcess::start(setup, types) {
+    match AdminProcess::start(setup, types, handlers) {
         Ok(mut admin) => {
             let ready = Ready { locator: admin.port.locator(), pid: std::process::id() };
             sys::set_title(&format!("thespian admin {base} {}", ready.locator));
@@ -82,7 +90,7 @@ pub(crate) fn run(setup: Setup, types: ActorTypes, launcher: UnixStream) -> ! {
 }
 
 impl AdminProcess {
-    fn start(setup: Setup, types: ActorTypes) -> Result<AdminProcess, Error> {
+    fn start(setup: Setup, types: ActorTypes, handlers: &LogHandlers) -> Result<AdminProcess, Error> {
         let failed = |cause: String| Error::StartupFailure { base: setup.base.clone(), cause };
         let missing: Vec<&str> =
             setup.types.iter().map(String::as_str).filter(|name| types.find(name).is_none()).collect();
@@ -104,14 +112,27 @@ impl AdminProcess {
         let system = SystemId::from_bits(u128::from_be_bytes(random("the system's id")?));
         let slots = Slots::new(system, AddressKey::new(random("the system's key")?));
         sys::adopt_orphans();
-        let signals = Signals::of_admin().map_err(|error| failed(format!("signals: {error}")))?;
-        sys::unblock_signals();
+        let mut port = transport.open_admin(Identity { system, role: Role::Admin })?;
         let board = Board::create().map_err(|error| failed(format!("shared memory: {error}")))?;
         let board = Arc::new(board);
-        let mut port = transport.open_admin(Identity { system, role: Role::Admin })?;
+        let clock = Clock::start();
+        let log_level = setup.logging.source_level();
+        // The servants come first: they are to have nothing of what the admin has later.
+        let logger = Logger::start(setup.logging, handlers, setup.ties, clock);
+        let logger = logger.map_err(|error| failed(format!("no logger: {error}")))?;
+        let inherited = Inherited::new(board.clone());
+        let starter: Box<dyn Starter> = match setup.method {
+            Method::Fork => Box::new(Fork::new(transport.clone(), inherited)),
+            Method::Spawn => Box::new(Spawn::new(inherited)),
+            Method::ForkServer => {
+                let server = ForkServer::new(transport.clone(), types.clone(), inherited, setup.ties);
+                Box::new(server.map_err(|error| failed(format!("no process that forks: {error}")))?)
+            }
+        };
+        let signals = Signals::of_admin().map_err(|error| failed(format!("signals: {error}")))?;
+        sys::unblock_signals();
         let mut capabilities = setup.capabilities;
         transport.opened(&*port, &mut capabilities);
-        let clock = Clock::start();
         let surroundings = Surroundings {
             system,
             admin: slots.admin(),
@@ -121,14 +142,13 @@ impl AdminProcess {
             origin: clock.origin(),
             transport: setup.transport,
             ties: setup.ties,
-        };
-        let inherited = Inherited { board: board.clone() };
-        let starter: Box<dyn Starter> = match setup.method {
-            Method::Fork => Box::new(Fork::new(transport.clone(), inherited)),
-            other => return Err(failed(format!("the startup method {other:?} is not there yet"))),
+            log_level,
         };
         // It is open: it has just been made.
         let _ = port.watch(signals.descriptor(), SIGNALS, Interest::Readable);
+        if let Some(descriptor) = starter.descriptor() {
+            let _ = port.watch(descriptor, STARTER, Interest::Readable);
+        }
         let engine = Admin::new(AdminConfig {
             address: slots.admin(),
             base: setup.base,
@@ -155,6 +175,7 @@ impl AdminProcess {
             suspects: Vec::new(),
             surroundings,
             board,
+            logger,
             down: false,
         })
     }
@@ -174,15 +195,22 @@ impl AdminProcess {
 
     /// The system is down: everybody is told, and what was said is written.
     fn end(&mut self) {
+        // Whoever hears that it is down may start another one in its place.
+        self.port.stop_listening();
         let clients: Vec<PeerId> = self.clients.keys().copied().collect();
         for client in clients {
             self.say(Who::Client(client), &ToProcess::Down);
         }
+        self.port.disconnect_all();
         let until = self.clock.now() + LAST_WORDS;
         self.port.flush();
         while self.port.has_unwritten() && self.clock.now() < until {
             self.port.wait(Some(Duration::from_millis(10)), &mut |_| {});
             self.port.flush();
+        }
+        self.starter.finish();
+        if let Some(logger) = &mut self.logger {
+            logger.finish(self.clock, &mut self.signals);
         }
     }
 
@@ -213,6 +241,7 @@ impl AdminProcess {
                         }
                     }
                 }
+                PortEvent::Ready { key: STARTER } => children = true,
                 PortEvent::Ready { key: slot } => self.hear_actor(slot),
                 // No frames come here: those for the admin go by the control channels.
                 PortEvent::Frame { peer, from, to, .. } => self.port.nobody(peer, to, from),
@@ -232,7 +261,7 @@ impl AdminProcess {
 
     fn write_status(&self) {
         let text = format!("admin of {}: {} actors", self.surroundings.base, self.pids.len());
-        crate::internals(log::Level::Warn, &text);
+        runtime_log::note(&text);
     }
 
     // -- performing --------------------------------------------------------------------------------------------
@@ -242,24 +271,29 @@ impl AdminProcess {
             match output {
                 // An admin sends itself nothing.
                 Output::Transmit(_) => {}
+                Output::Frame => {
+                    if let Some(departure) = self.out.poll_frame() {
+                        self.carry(departure);
+                    }
+                }
                 Output::Other(effect) => self.perform_effect(*effect),
+            }
+        }
+    }
+
+    /// Frames of the admin's own go by the control channels.
+    fn carry(&mut self, Departure { from, to, frame }: Departure) {
+        match self.process_of(&to) {
+            Some(who) => self.say(who, &ToProcess::Frame(Carried::new(from, to, frame))),
+            None => {
+                let (reason, _) = self.why_nobody(&to);
+                self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
             }
         }
     }
 
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => {
-                let word = ToProcess::Frame(Carried::new(from, to, *frame));
-                match self.process_of(&to) {
-                    Some(who) => self.say(who, &word),
-                    None => {
-                        let (reason, _) = self.why_nobody(&to);
-                        let input = AdminInput::PeerGone(to, reason);
-                        self.engine.handle(self.clock.now(), input, &mut self.out);
-                    }
-                }
-            }
             Effect::Return(undelivered) => {
                 let from = *undelivered.envelope.from();
                 let input = AdminInput::FromHost(from, ToAdmin::DeadLetter(undelivered));
@@ -276,7 +310,7 @@ impl AdminProcess {
                 }
             }
             Effect::Down => self.down = true,
-            Effect::Log(Log { level, text, .. }) => log::log!(target: "thespian", level, "{text}"),
+            Effect::Log(Log { level, text, .. }) => runtime_log::say(level, &text),
             _ => {}
         }
     }
@@ -313,7 +347,10 @@ impl AdminProcess {
         let bytes = match crate::control::encode(word) {
             Ok(bytes) => bytes,
             Err(error) => {
-                log::error!(target: "thespian", "word to {who:?} could not be encoded: {error}");
+                runtime_log::say(
+                    log::Level::Error,
+                    &format!("word to {who:?} could not be encoded: {error}"),
+                );
                 return;
             }
         };

@@ -10,6 +10,8 @@ use thespian_core::{ActorAddress, ExitCause, Failure, StartError};
 use super::AdminProcess;
 use super::slots::{Stage, Who};
 use crate::control::{Begin, Channel, StartFailure, ToAdminProcess, ToProcess, decode};
+use crate::runtime_log;
+use crate::start::Begun;
 use crate::sys::{self, Ended};
 
 /// How many addresses an actor is born with: most have no child, and those that have do not wait for the first.
@@ -34,7 +36,6 @@ impl AdminProcess {
             return Err("its address is in use".into());
         }
         let (ours, theirs) = sys::stream_pair().map_err(|error| format!("no control channel: {error}"))?;
-        let channel = Channel::new(ours).map_err(|error| format!("no control channel: {error}"))?;
         let addresses = self.lease(Who::Actor(address), BORN_WITH);
         if let Some(record) = self.board.record(address.slot()) {
             record.reset();
@@ -43,14 +44,18 @@ impl AdminProcess {
         world.capabilities = self.engine.capabilities().clone();
         let begin =
             Begin { address, actor_type: kind.name().into_owned(), requirements, start, addresses, world };
-        let pid = self.starter.start(begin, kind, theirs);
-        let pid = pid.map_err(|error| format!("no process for it: {error}"))?;
+        let begun = self.starter.start(begin, kind, &ours, theirs);
+        let Begun { pid, word } = begun.map_err(|error| format!("no process for it: {error}"))?;
+        let channel = Channel::new(ours).map_err(|error| format!("no control channel: {error}"))?;
         // It is open: it has just been made.
         let _ = self.port.watch(channel.descriptor(), address.slot(), Interest::Both);
         self.pids.insert(pid, address);
         if let Some(actor) = self.slots.actor(&address) {
             actor.pid = Some(pid);
             actor.channel = Some(channel);
+        }
+        if let Some(word) = word {
+            self.say(Who::Actor(address), &word);
         }
         Ok(())
     }
@@ -140,6 +145,10 @@ impl AdminProcess {
                 }
                 self.abandon_claim(Who::Actor(address), &name, claimed);
             }
+            ToAdminProcess::Overdue => {
+                let grace = self.surroundings.limits.exit_grace.as_secs_f64();
+                self.kill(&address, &format!("did not exit within {grace} s of being asked to"));
+            }
             ToAdminProcess::Rechecked(verdict) => {
                 let input = AdminInput::Rechecked(address, verdict);
                 self.engine.handle(self.clock.now(), input, &mut self.out);
@@ -168,11 +177,20 @@ impl AdminProcess {
     /// Buries the processes that have ended.
     pub(super) fn bury(&mut self) {
         let mut any = false;
-        while let Some((pid, ended)) = self.starter.ended() {
+        while let Some((pid, ended)) = sys::reap().or_else(|| self.starter.ended()) {
             any = true;
             if let Some(address) = self.pids.remove(&pid) {
                 self.ended(address, ended);
                 self.perform();
+            } else if self.starter.servant() == Some(pid) {
+                // Whoever forks is gone, and with it, by their ties, all that it had forked.
+                let text = format!("the process that starts actors is gone ({ended}): the system ends");
+                runtime_log::say(log::Level::Error, &text);
+                self.down = true;
+            } else if let Some(logger) = &mut self.logger
+                && logger.pid == Some(pid)
+            {
+                logger.ended(self.clock.now());
             }
         }
         if any {
@@ -186,7 +204,9 @@ impl AdminProcess {
             channel.read();
         }
         self.hear_words(address);
-        let counters = self.board.record(address.slot()).map(|record| record.counters()).unwrap_or_default();
+        let record = self.board.record(address.slot());
+        let counters = record.map(|record| record.counters()).unwrap_or_default();
+        let outgoing = record.map_or(0, |record| record.outgoing());
         let Some(actor) = self.slots.actor(&address) else { return };
         actor.pid = None;
         let killed = actor.killed.take();
@@ -201,6 +221,12 @@ impl AdminProcess {
             Stage::Stopped(counters) => Some(exited(ExitCause::Requested, counters)),
             Stage::Running(_) => {
                 let how = killed.unwrap_or_else(|| ended.to_string());
+                if outgoing > 0 {
+                    // They were in its memory: the only messages that are lost, and so people are told.
+                    let text =
+                        format!("{address} died with {outgoing} messages that nobody had dealt with: {how}");
+                    runtime_log::say(log::Level::Warn, &text);
+                }
                 Some(exited(ExitCause::Killed(how), counters))
             }
         };
@@ -246,7 +272,8 @@ impl AdminProcess {
     }
 
     /// Whether a child is none of an actor's: the logger, or the process that forks.
-    fn is_servant(&self, _pid: Pid) -> bool {
-        false
+    fn is_servant(&self, pid: Pid) -> bool {
+        self.starter.servant() == Some(pid)
+            || self.logger.as_ref().is_some_and(|logger| logger.pid == Some(pid))
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
 use thespian_core::engine::link::{Carrier, Frame};
-use thespian_core::engine::{Effect, Endpoint, EndpointInput, Log, Output, Outputs};
+use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Log, Output, Outputs};
 use thespian_core::transport::{Attached, PortEvent};
 use thespian_core::{
     ActorAddress, ActorSpec, Answer, AnyMessage, Capabilities, Counters, DeadReason, Error, Limits,
@@ -16,6 +16,7 @@ use thespian_core::{
 use crate::clock::Clock;
 use crate::control::{self, ToAdminProcess, ToProcess, Welcome};
 use crate::plane::{AdminLink, Engines, Plane};
+use crate::runtime_log;
 
 /// Fewer addresses for endpoints than this are topped up.
 const FEW_ADDRESSES: usize = 8;
@@ -106,7 +107,7 @@ impl Engines for Endpoints {
     }
 
     fn peer_back(&mut self, now: Time, peer: ActorAddress, out: &mut Outputs) {
-        for endpoint in self.0.values_mut().filter(|endpoint| endpoint.is_owed_by(peer)) {
+        for endpoint in self.0.values_mut() {
             endpoint.handle(now, EndpointInput::PeerBack(peer), out);
         }
     }
@@ -121,8 +122,12 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// When it does not greet back in time.
-    pub(super) fn attach(attached: Attached, base: &'static str, patience: Duration) -> Result<Core, Error> {
+    /// When it does not greet back in time. `None` if it ended meanwhile.
+    pub(super) fn attach(
+        attached: Attached,
+        base: &'static str,
+        patience: Duration,
+    ) -> Result<Option<Core>, Error> {
         let Attached { mut port, admin, .. } = attached;
         let hello = ToAdminProcess::Attach { locator: port.locator(), pid: std::process::id() };
         let hello = control::encode(&hello).expect("it holds no message");
@@ -147,15 +152,19 @@ impl Core {
             });
         }
         let Some(welcome) = welcome else {
-            let what = if lost { "ended" } else { "said nothing" };
+            if lost {
+                return Ok(None);
+            }
             return Err(Error::StartupFailure {
                 base: base.into(),
-                cause: format!("the admin of the system {what} when this program introduced itself"),
+                cause: format!(
+                    "the admin of the system said nothing within {patience:?} when this program introduced itself"
+                ),
             });
         };
         let mut welcome = *welcome;
         let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
-        Ok(Core {
+        Ok(Some(Core {
             plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
             endpoints: Endpoints(BTreeMap::new()),
             out: Outputs::new(),
@@ -176,7 +185,7 @@ impl Core {
             leader: None,
             waiters: Vec::new(),
             uses: 0,
-        })
+        }))
     }
 
     pub(super) fn admin(&self) -> ActorAddress {
@@ -372,7 +381,7 @@ impl Core {
 
     fn say(&mut self, word: &ToAdminProcess) {
         if let Err(error) = self.plane.say(word) {
-            log::error!(target: "thespian", "word to the admin could not be encoded: {error}");
+            runtime_log::say(log::Level::Error, &format!("word to the admin could not be encoded: {error}"));
         }
     }
 
@@ -403,30 +412,39 @@ impl Core {
                         endpoint.arrived(envelope, &mut self.out);
                     }
                 }
+                Output::Frame => {
+                    if let Some(departure) = self.out.poll_frame() {
+                        self.carry(departure);
+                    }
+                }
                 Output::Other(effect) => self.perform_effect(*effect),
             }
         }
         while self.out.poll_credit().is_some() {}
     }
 
+    fn carry(&mut self, Departure { from, to, frame }: Departure) {
+        // Between endpoints of this program frames take no detour.
+        if self.endpoints.0.contains_key(&to) {
+            let now = self.clock.now();
+            self.endpoints.frame(now, from, to, frame, &mut self.out);
+            self.wake(to);
+        } else {
+            self.plane.carry(from, to, frame);
+        }
+    }
+
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Frame { from, to, frame } => {
-                // Between endpoints of this program frames take no detour.
-                if self.endpoints.0.contains_key(&to) {
-                    let now = self.clock.now();
-                    self.endpoints.frame(now, from, to, *frame, &mut self.out);
-                    self.wake(to);
-                } else {
-                    self.plane.carry(from, to, *frame);
-                }
-            }
             Effect::ToAdmin { from, message } => {
                 if let Err(error) = self.plane.say(&ToAdminProcess::Engine(from, message)) {
-                    log::warn!(target: "thespian", "a dead letter could not be encoded: {error}");
+                    runtime_log::say(
+                        log::Level::Warn,
+                        &format!("a dead letter could not be encoded: {error}"),
+                    );
                 }
             }
-            Effect::Log(Log { level, text, .. }) => log::log!(target: "thespian", level, "{text}"),
+            Effect::Log(Log { level, text, .. }) => runtime_log::say(level, &text),
             _ => {}
         }
     }
@@ -439,7 +457,9 @@ impl Core {
         for word in brought.words {
             self.hear(word);
         }
-        self.down |= brought.admin_lost;
+        if brought.admin_lost {
+            self.end();
+        }
         let now = clock.now();
         for endpoint in self.endpoints.0.values_mut() {
             if endpoint.poll_timeout().is_some_and(|due| due <= now) {
@@ -477,10 +497,17 @@ impl Core {
             ToProcess::Capabilities { capabilities, .. } => self.welcome.capabilities = capabilities,
             ToProcess::Created { call, result } => drop(self.created.insert(call, result)),
             ToProcess::Updated { call, result } => drop(self.updated.insert(call, result)),
-            ToProcess::Down => self.down = true,
+            ToProcess::Down => self.end(),
             // Said to others.
             _ => {}
         }
+    }
+
+    /// The system is down: the admin waits until this program has heard it.
+    fn end(&mut self) {
+        self.down = true;
+        self.plane.disconnect_all();
+        self.plane.flush();
     }
 
     /// Lets those look who may have something now.
@@ -523,6 +550,8 @@ impl Core {
             self.turn(Some(Duration::from_millis(10)));
             self.flush();
         }
+        self.plane.disconnect_all();
+        self.flush();
     }
 }
 

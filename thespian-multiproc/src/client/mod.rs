@@ -130,11 +130,11 @@ impl ClientSystem {
     ///
     /// # Errors
     ///
-    /// When its admin does not greet back.
-    pub(crate) fn new(attached: Attached, base: &'static str) -> Result<ClientSystem, Error> {
+    /// When its admin does not greet back. `None` if it ended meanwhile.
+    pub(crate) fn new(attached: Attached, base: &'static str) -> Result<Option<ClientSystem>, Error> {
         panics::install_hook();
         let waker = attached.port.waker();
-        let core = Core::attach(attached, base, GREETING)?;
+        let Some(core) = Core::attach(attached, base, GREETING)? else { return Ok(None) };
         let admin = core.admin();
         let shared = Arc::new(Shared {
             clock: core.clock(),
@@ -153,7 +153,7 @@ impl ClientSystem {
             base: base.into(),
             cause: format!("no thread for what comes while nobody waits: {error}"),
         })?;
-        Ok(ClientSystem { shared, base, admin, keeper: Some(keeper) })
+        Ok(Some(ClientSystem { shared, base, admin, keeper: Some(keeper) }))
     }
 
     fn enter(&self, call: &'static str) -> Result<MutexGuard<'_, Core>, Error> {

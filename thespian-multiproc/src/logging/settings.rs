@@ -123,6 +123,14 @@ impl Logging {
         self
     }
 
+    /// The file that is written to, if it is one.
+    pub fn file_path(&self) -> Option<&std::path::Path> {
+        match &self.destination {
+            Destination::File(file) if self.collect => Some(&file.path),
+            _ => None,
+        }
+    }
+
     /// Whether records are collected at all.
     pub fn is_on(&self) -> bool {
         self.collect

@@ -9,10 +9,11 @@ use nix::unistd::{Pid, getpid};
 use thespian_core::ActorType;
 use thespian_core::transport::Transport;
 
-use super::Starter;
-use crate::actor::{self, Inherited};
+use super::{Begun, Starter};
+use crate::actor;
 use crate::control::Begin;
-use crate::sys::{self, Ended, Forked};
+use crate::inherited::Inherited;
+use crate::sys::{self, Forked};
 
 /// Forks the calling process.
 pub(crate) struct Fork {
@@ -27,28 +28,30 @@ impl Fork {
 }
 
 impl Starter for Fork {
-    fn start(&mut self, begin: Begin, kind: &'static ActorType, control: UnixStream) -> io::Result<Pid> {
-        let admin = getpid();
+    fn start(
+        &mut self,
+        begin: Begin,
+        kind: &'static ActorType,
+        _ours: &UnixStream,
+        theirs: UnixStream,
+    ) -> io::Result<Begun> {
+        let parent = getpid();
         match sys::fork()? {
-            Forked::Parent(pid) => Ok(pid),
+            Forked::Parent(pid) => Ok(Begun { pid, word: None }),
             Forked::Child => {
                 // From here on this is another process, which never returns to the caller.
-                let mut kept = vec![control.as_raw_fd()];
-                kept.extend(self.inherited.descriptors());
+                let mut kept = self.inherited.kept();
+                kept.push(theirs.as_raw_fd());
                 sys::keep_only(&kept);
-                if begin.world.ties.parent_death_signal && !sys::die_with_parent(admin) {
+                if begin.world.ties.parent_death_signal && !sys::die_with_parent(parent) {
                     signal_hook::low_level::exit(1);
                 }
-                actor::run(begin, kind, control, &*self.transport, self.inherited.clone())
+                actor::run(begin, kind, theirs, &*self.transport, self.inherited.clone())
             }
         }
     }
 
     fn kill(&mut self, pid: Pid) {
         sys::kill_child(pid);
-    }
-
-    fn ended(&mut self) -> Option<(Pid, Ended)> {
-        sys::reap()
     }
 }

@@ -20,9 +20,9 @@ use thespian_core::transport::{
 use thespian_core::{ActorAddress, Capabilities, Error, Limits, SystemId};
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
+pub(crate) struct Plain;
 
-pub const NAME: &str = "plainSystemBase";
+pub(crate) const NAME: &str = "plainSystemBase";
 
 thespian_core::__private::inventory::submit! {
     LinkedTransport { base: NAME, restore: |_| Ok(Box::new(Plain)) }
@@ -241,6 +241,9 @@ impl Port for PlainPort {
         self.peers.remove(&peer.0);
         self.places.retain(|_, known| *known != peer);
     }
+
+    /// What was written arrives by itself.
+    fn disconnect_all(&mut self) {}
 
     fn flush(&mut self) {
         let mut lost = Vec::new();

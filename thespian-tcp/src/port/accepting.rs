@@ -63,7 +63,8 @@ impl TcpPort {
             if is_full && !self.strangers.can_evict(now) && !self.peers.values().any(Connection::is_idle) {
                 return self.rest(now, TOO_MANY);
             }
-            match self.listener.accept() {
+            let Some(listener) = &self.listener else { return };
+            match listener.accept() {
                 Ok((stream, from)) => {
                     self.make_room(now);
                     self.take_stranger(now, stream, from);

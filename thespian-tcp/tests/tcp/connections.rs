@@ -7,7 +7,9 @@ use thespian_core::transport::{DownReason, Identity, Locator, PortEvent, Role, T
 use thespian_core::{Limits, SystemId};
 use thespian_tcp::{Tcp, TcpLimits};
 
-use crate::kit::{Relay, Side, address, configured, data, locator, open, pair, tcp, tcp_with, until};
+use crate::kit::{
+    Relay, Running, Side, address, configured, data, locator, open, pair, tcp, tcp_with, until,
+};
 
 #[test]
 fn nobody_there_is_told_as_refused() {
@@ -78,6 +80,50 @@ fn disconnecting_writes_all_that_was_sent_and_tells_only_the_other_side() {
     assert!(matches!(b.events.last(), Some(PortEvent::Down { reason: DownReason::Lost, .. })));
     assert!(a.events.is_empty(), "{:?}", a.events);
     assert_ne!(a.port.connect(&b.port.locator()), to_b);
+}
+
+#[test]
+fn what_was_sent_last_survives_what_the_other_side_sends_at_that_moment() {
+    let (mut a, mut b, to_b, to_a) = pair();
+    for sequence in 0..80 {
+        a.send(to_b, sequence, &[5; 100_000]);
+    }
+    a.port.flush();
+    while a.port.has_unwritten() {
+        b.wait(Duration::ZERO);
+        a.wait(Duration::ZERO);
+        a.port.flush();
+    }
+    a.port.disconnect(to_b);
+    a.port.flush();
+    // It is written, not read yet, and answered by bytes that nobody wants any more.
+    b.send(to_a, 0, &[5; 50_000]);
+    b.port.flush();
+    for _ in 0..3 {
+        a.wait(Duration::ZERO);
+        b.send(to_a, 1, &[5; 1000]);
+        b.port.flush();
+    }
+    until([&mut b, &mut a], |[b, a]| b.has_down() && !a.port.has_unwritten());
+    assert_eq!(b.messages().len(), 80);
+}
+
+#[test]
+fn who_flushes_and_waits_until_all_is_written_is_told_when_it_is() {
+    let (mut a, b, to_b, _) = pair();
+    let reader = Running::start(b);
+    for sequence in 0..100 {
+        a.send(to_b, sequence, &vec![5; 1 << 20]);
+        let start = std::time::Instant::now();
+        a.port.flush();
+        while a.port.has_unwritten() {
+            a.wait(Duration::from_secs(20));
+            a.port.flush();
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it was written and the wait went on");
+    }
+    let mut b = reader.stop();
+    until([&mut a, &mut b], |[_, b]| b.messages().len() == 100);
 }
 
 #[test]

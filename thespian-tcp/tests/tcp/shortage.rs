@@ -72,7 +72,10 @@ fn what_came_by_an_idle_connection_is_not_lost_with_it() {
     first.port.flush();
     // The hub has not looked, and thinks it idle.
     hub.port.connect(&second.port.locator());
-    until([&mut hub], |[hub]| frames(hub) == 1);
+    until([&mut hub], |[hub]| frames(hub) == 1 && hub.has_down());
+    // It was not idle, so the new one had to do without.
+    assert_eq!(hub.downs().len(), 1);
+    assert!(hub.downs()[0].contains("TcpLimits::connections"), "{:?}", hub.downs());
 }
 
 #[test]

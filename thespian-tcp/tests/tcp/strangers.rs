@@ -87,9 +87,9 @@ fn one_that_connects_and_hangs_or_is_slow_is_cut_off_in_time() {
             Err(_) => break,
         }
     }
-    assert!(sent < words.len(), "it was heard out");
+    assert!(sent < words.len() / 2, "it was heard out");
     assert!(rest(&silent).is_empty());
-    assert!(start.elapsed() >= limits.handshake);
+    assert!((limits.handshake..200 * limits.handshake).contains(&start.elapsed()));
     still_works(running);
 }
 

@@ -29,6 +29,10 @@ const SLEEPERS: &[(&str, &str)] = &[
         "benches/driver/src/runner.rs",
         "std cannot wait for a child with a deadline, and nothing is timed by this wait",
     ),
+    (
+        "conformance/src/processes.rs",
+        "nobody tells of the ends of other programs, and time passes by itself where actors have processes",
+    ),
     ("benches/processes/elfo/src/main.rs", "elfo does not say when its nodes have found each other"),
     ("benches/processes/ours-tcp/src/workloads.rs", "being idle for ten seconds is what is measured"),
     ("benches/processes/ractor-cluster/src/main.rs", "nor does ractor_cluster"),

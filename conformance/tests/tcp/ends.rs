@@ -1,0 +1,157 @@
+//! How a system ends: its admin is killed, it is told to by whoever may, or its starter is gone and it does not.
+
+use std::io::{BufRead, BufReader, Write};
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use thespian_conformance::processes::{
+    LINGER, Process, ProcessScenario, Processes, admins, eventually, of_this_run,
+};
+use thespian_core::{ActorSpec, ActorSystem, Error};
+use thespian_multiproc::Multiproc;
+use thespian_tcp::{ADMIN_PORT, Tcp};
+
+use crate::actors::{Deed, Doer, SOON, answers, ask};
+use crate::deaths::{Family, Gate};
+
+pub(crate) const SCENARIOS: &[ProcessScenario] = &[
+    ("ends::everything_ends_with_the_admin", everything_ends_with_the_admin),
+    ("ends::the_parent_death_signal_alone_suffices", the_parent_death_signal_alone_suffices),
+    ("ends::the_lifeline_alone_suffices", the_lifeline_alone_suffices),
+    ("ends::an_admin_that_dies_mid_create_leaves_nothing", an_admin_that_dies_mid_create_leaves_nothing),
+    ("ends::everything_ends_with_the_process_that_forks", everything_ends_with_the_process_that_forks),
+    ("ends::a_system_outlives_its_starter", a_system_outlives_its_starter),
+    ("ends::an_actor_ends_the_system", an_actor_ends_the_system),
+    ("ends::an_operator_ends_the_system", an_operator_ends_the_system),
+    ("ends::a_program_that_only_joined_ends_the_system", a_program_that_only_joined_ends_the_system),
+];
+
+pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::starter", starter)];
+
+/// Where the admin of a system listens.
+pub(crate) fn port(system: &ActorSystem) -> i64 {
+    let capabilities = system.capabilities().expect("up");
+    capabilities.get(ADMIN_PORT).and_then(thespian_core::Value::as_int).expect("it has one")
+}
+
+/// The system at this port.
+pub(crate) fn join(ground: &Processes, port: i64) -> Result<ActorSystem, Error> {
+    ground.builder().capability(ADMIN_PORT, port).start()
+}
+
+/// Kills the admin of a family that sits, spins and blocks, and sees it all go.
+fn dies_with_its_admin(ground: &Processes, system: ActorSystem) {
+    let family = Family::of(system);
+    let gate = Gate::new(&ground.folder());
+    let blocked = family.system.create_actor::<Doer>().expect("created");
+    family.tell(&family.child, Deed::Spin);
+    family.tell(&blocked, gate.deed());
+    assert!(eventually(SOON, || gate.is_read()));
+    let processes = of_this_run();
+    assert!(processes.len() >= 5, "{processes:?}");
+    let began = Instant::now();
+    admins()[0].signal(Signal::SIGKILL).expect("killed");
+    let gone = eventually(SOON, || processes.iter().all(|process| !process.is_alive()));
+    let took = began.elapsed();
+    assert!(gone && took < LINGER, "after {took:?} there are still {:?}", of_this_run());
+    assert!(eventually(LINGER, || family.system.is_down()), "the program does not know");
+    let refused = family.system.tell(&family.parent, "there?");
+    assert!(matches!(refused, Err(Error::SystemDown { .. })), "{refused:?}");
+    family.system.shutdown().expect("it is down");
+}
+
+fn everything_ends_with_the_admin(ground: &Processes) {
+    let system = ground.system();
+    let port = port(&system);
+    dies_with_its_admin(ground, system);
+    // And the place is free for the next.
+    let next = join(ground, port).expect("starts");
+    let actor = next.create_actor::<Doer>().expect("created");
+    assert!(answers(&next, &actor));
+    next.shutdown().expect("down");
+}
+
+fn tied(ground: &Processes, parent_death_signal: bool, lifeline: bool) -> ActorSystem {
+    let base = Multiproc::new(Tcp::default()).ties(parent_death_signal, lifeline);
+    ground.builder().base(base).start().expect("starts")
+}
+
+fn the_parent_death_signal_alone_suffices(ground: &Processes) {
+    dies_with_its_admin(ground, tied(ground, true, false));
+}
+
+fn the_lifeline_alone_suffices(ground: &Processes) {
+    dies_with_its_admin(ground, tied(ground, false, true));
+}
+
+fn an_admin_that_dies_mid_create_leaves_nothing(ground: &Processes) {
+    let system = ground.system();
+    let parent = system.create_actor::<Doer>().expect("created");
+    system.tell(&parent, Deed::BegetMany(300)).expect("told");
+    assert!(eventually(SOON, || of_this_run().len() > 20));
+    admins()[0].signal(Signal::SIGKILL).expect("killed");
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+    assert!(eventually(LINGER, || system.is_down()));
+}
+
+fn everything_ends_with_the_process_that_forks(ground: &Processes) {
+    let system = ground.system();
+    let parent = system.create_actor::<Doer>().expect("created");
+    assert!(answers(&system, &parent));
+    let server = of_this_run().into_iter().find(|process| process.title == "thespian forkserver");
+    let has_one = ground.method() == "forkserver";
+    assert_eq!(server.is_some(), has_one, "{:?}", of_this_run());
+    let Some(server) = server else { return system.shutdown().expect("down") };
+    server.signal(Signal::SIGKILL).expect("killed");
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+    assert!(eventually(LINGER, || system.is_down()));
+}
+
+/// Starts a system, says where, and waits for its own end.
+fn starter(ground: &Processes) {
+    let system = ground.system();
+    system.create(ActorSpec::of::<Doer>().global_name("heir")).expect("created");
+    writeln!(std::io::stdout(), "{}", port(&system)).expect("said");
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+fn a_system_outlives_its_starter(ground: &Processes) {
+    let mut starter = ground.program("program::starter", "");
+    let mut said = String::new();
+    let output = starter.stdout.take().expect("it is piped");
+    BufReader::new(output).read_line(&mut said).expect("it says where");
+    Process::of(starter.id()).signal(Signal::SIGKILL).expect("killed");
+    starter.wait().expect("it ends");
+    let system = join(ground, said.trim().parse().expect("a port")).expect("joined");
+    let heir = system.find_actor("heir").expect("up").expect("it is there");
+    assert!(answers(&system, &heir));
+    system.shutdown().expect("down");
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+}
+
+/// Everybody notices the end of the system, and nothing is left of it.
+fn ended(systems: &[&ActorSystem]) {
+    assert!(eventually(SOON, || systems.iter().all(|system| system.is_down())));
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+}
+
+fn an_actor_ends_the_system(ground: &Processes) {
+    let family = Family::new(ground);
+    let other = join(ground, port(&family.system)).expect("joined");
+    family.tell(&family.child, Deed::Shutdown);
+    ended(&[&family.system, &other]);
+}
+
+fn an_operator_ends_the_system(ground: &Processes) {
+    let family = Family::new(ground);
+    admins()[0].signal(Signal::SIGTERM).expect("sent");
+    ended(&[&family.system]);
+}
+
+fn a_program_that_only_joined_ends_the_system(ground: &Processes) {
+    let family = Family::new(ground);
+    let other = join(ground, port(&family.system)).expect("joined");
+    assert_eq!(ask::<String>(&other, &family.child, "there?"), "there?");
+    other.shutdown().expect("down");
+    ended(&[&family.system, &other]);
+}

@@ -1,0 +1,182 @@
+//! Programs that join a system, and what they find where they expected one (decisions D32 and D33).
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::Child;
+
+use nix::sys::signal::Signal;
+use thespian_conformance::processes::{LINGER, ProcessScenario, Processes, admins, eventually, of_this_run};
+use thespian_core::{ActorAddress, ActorSpec, ActorSystem, AttachProblem, Error};
+use thespian_multiproc::Multiproc;
+use thespian_tcp::{ADMIN_PORT, Tcp};
+
+use crate::actors::{Deed, Doer, SOON, answers, ask};
+use crate::deaths::{Family, Gate};
+use crate::ends::{join, port};
+
+pub(crate) const SCENARIOS: &[ProcessScenario] = &[
+    ("programs::fifty_programs_are_attached_at_once", fifty_programs_are_attached_at_once),
+    (
+        "programs::programs_that_start_at_one_moment_share_a_system",
+        programs_that_start_at_one_moment_share_a_system,
+    ),
+    ("programs::a_port_of_another_program_is_named", a_port_of_another_program_is_named),
+    ("programs::a_port_of_a_silent_program_is_named", a_port_of_a_silent_program_is_named),
+    ("programs::a_wrong_secret_is_named", a_wrong_secret_is_named),
+    ("programs::a_system_on_its_way_down_is_not_joined", a_system_on_its_way_down_is_not_joined),
+    ("programs::an_address_of_another_machine_is_named", an_address_of_another_machine_is_named),
+    ("programs::a_place_is_free_after_a_killed_admin", a_place_is_free_after_a_killed_admin),
+];
+
+pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::client", client)];
+
+/// Joins the system at the port it is told, adds to a named counter, waits to be let go, and asks that.
+fn client(ground: &Processes) {
+    let system = join(ground, ground.argument().parse().expect("a port")).expect("joined");
+    let counter = system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("found or created");
+    system.tell(&counter, 1_u64).expect("told");
+    assert!(answers(&system, &counter));
+    writeln!(std::io::stdout(), "attached").expect("said");
+    std::io::stdin().read_line(&mut String::new()).expect("let go");
+    assert!(answers(&system, &counter));
+}
+
+/// Starts clients, and waits until each is attached.
+fn attach_clients(ground: &Processes, count: usize, port: i64) -> Vec<Child> {
+    let start = |_| ground.program("program::client", &port.to_string());
+    let mut clients: Vec<Child> = (0..count).map(start).collect();
+    for client in &mut clients {
+        let mut said = String::new();
+        let output = client.stdout.as_mut().expect("it is piped");
+        BufReader::new(output).read_line(&mut said).expect("it says so");
+        assert_eq!(said, "attached\n");
+    }
+    clients
+}
+
+fn let_go(clients: Vec<Child>) {
+    for mut client in clients {
+        writeln!(client.stdin.take().expect("it is piped"), "go").expect("it listens");
+        assert!(client.wait().expect("it ends").success());
+    }
+}
+
+fn count(system: &ActorSystem) -> u64 {
+    let counter: ActorAddress = system.find_actor("counter").expect("up").expect("there");
+    ask(system, &counter, Deed::Count)
+}
+
+fn fifty_programs_are_attached_at_once(ground: &Processes) {
+    let system = ground.system();
+    let clients = attach_clients(ground, 50, port(&system));
+    assert_eq!(count(&system), 50);
+    assert_eq!(system.status().expect("up").actor_count, 1);
+    let_go(clients);
+    // None of them took the system along.
+    assert_eq!(count(&system), 50);
+    system.shutdown().expect("down");
+}
+
+fn programs_that_start_at_one_moment_share_a_system(ground: &Processes) {
+    // A port that was free a moment ago.
+    let system = ground.system();
+    let port = port(&system);
+    system.shutdown().expect("down");
+    let clients = attach_clients(ground, 6, port);
+    let system = join(ground, port).expect("joined");
+    assert_eq!(count(&system), 6);
+    assert_eq!(admins().len(), 1);
+    let_go(clients);
+    system.shutdown().expect("down");
+}
+
+/// What a start says where this is the admin's port.
+fn problem_at(ground: &Processes, port: i64) -> AttachProblem {
+    match join(ground, port) {
+        Err(Error::AttachFailure { base, place, problem }) => {
+            assert_eq!(base, ground.base());
+            assert!(place.ends_with(&port.to_string()), "{place}");
+            problem
+        }
+        other => panic!("{other:?}", other = other.map(|_| ())),
+    }
+}
+
+fn a_port_of_another_program_is_named(ground: &Processes) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = i64::from(listener.local_addr().expect("bound").port());
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody comes");
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = stream.read_to_end(&mut Vec::new());
+        // Kept until then: what is refused is named by who has the port.
+        listener
+    });
+    let problem = problem_at(ground, port);
+    let AttachProblem::Foreign { holder } = &problem else { panic!("{problem}") };
+    assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+    drop(answering.join().expect("answered"));
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+}
+
+fn a_port_of_a_silent_program_is_named(ground: &Processes) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let problem = problem_at(ground, i64::from(listener.local_addr().expect("bound").port()));
+    let AttachProblem::Silent { holder, .. } = &problem else { panic!("{problem}") };
+    assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+}
+
+fn a_wrong_secret_is_named(ground: &Processes) {
+    let family = Family::new(ground);
+    let stranger = Multiproc::new(Tcp::default().secret("somebody else's secret, and long enough"));
+    let joined = ground.builder().base(stranger).capability(ADMIN_PORT, port(&family.system)).start();
+    let Err(Error::AttachFailure { problem: AttachProblem::WrongSecret { holder }, .. }) = joined else {
+        panic!("{:?}", joined.map(|_| ()))
+    };
+    assert!(holder.contains(&admins()[0].pid.to_string()), "{holder}");
+    assert!(answers(&family.system, &family.child));
+    family.system.shutdown().expect("down");
+}
+
+fn a_system_on_its_way_down_is_not_joined(ground: &Processes) {
+    let family = Family::new(ground);
+    let port = port(&family.system);
+    let gate = Gate::new(&ground.folder());
+    family.tell(&family.child, gate.deed());
+    assert!(eventually(SOON, || gate.is_read()));
+    family.tell(&family.sibling, Deed::Shutdown);
+    let closing = || match join(ground, port) {
+        Ok(joined) => {
+            drop(joined);
+            false
+        }
+        Err(Error::AttachFailure { problem: AttachProblem::ShuttingDown, .. }) => true,
+        Err(error) => panic!("{error}"),
+    };
+    assert!(eventually(LINGER, closing), "the system is joined while it is on its way down");
+    gate.open();
+    assert!(eventually(SOON, || family.system.is_down()));
+}
+
+fn an_address_of_another_machine_is_named(ground: &Processes) {
+    // An address that is kept for documents.
+    let base = Multiproc::new(Tcp::default().bind([192, 0, 2, 1].into()));
+    let Err(error) = ground.builder().base(base).start() else { panic!("it started") };
+    assert!(matches!(error, Error::StartupFailure { .. }), "{error}");
+    assert!(error.to_string().contains("192.0.2.1"), "{error}");
+    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+}
+
+fn a_place_is_free_after_a_killed_admin(ground: &Processes) {
+    let mut port = 0;
+    for _ in 0..3 {
+        let system = join(ground, port).expect("starts");
+        port = crate::ends::port(&system);
+        let actor = system.create_actor::<Doer>().expect("created");
+        assert!(answers(&system, &actor));
+        admins()[0].signal(Signal::SIGKILL).expect("killed");
+        assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+        assert!(eventually(LINGER, || system.is_down()));
+    }
+}

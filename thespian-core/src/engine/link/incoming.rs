@@ -1,0 +1,180 @@
+//! Messages from one sender in one lane: each place taken once and in turn, and held until it has been dealt with.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::mem;
+
+use super::outgoing::Route;
+use super::{Bug, Frame, is_on};
+use crate::engine::Outputs;
+use crate::{DeadReason, Envelope, Limits, Time};
+
+/// Messages from one sender in one lane.
+pub(super) struct Incoming {
+    pub(super) link: u64,
+    /// The next place to take.
+    pub(super) expected: u64,
+    /// What was taken and not dealt with yet, in order.
+    pending: VecDeque<Taken>,
+    /// What was last acknowledged.
+    acknowledged: u64,
+    /// What came before its turn.
+    early: BTreeMap<u64, Envelope>,
+    /// The size of all that is held here.
+    bytes: usize,
+    pub(super) last_used: Time,
+}
+
+/// A message that its actor has and has not dealt with.
+struct Taken {
+    /// The number that the envelope has as its place: it stays its own when the sender opens another link.
+    number: u64,
+    sequence: u64,
+    size: usize,
+}
+
+/// What has been taken from all senders, and where to put it.
+pub(super) struct Taking<'a> {
+    /// How many messages were ever taken.
+    pub(super) count: &'a mut u64,
+    pub(super) arrived: &'a mut Vec<Envelope>,
+}
+
+impl Incoming {
+    pub(super) fn new(link: u64, base: u64, now: Time) -> Incoming {
+        Incoming {
+            link,
+            expected: base,
+            pending: VecDeque::new(),
+            acknowledged: base,
+            early: BTreeMap::new(),
+            bytes: 0,
+            last_used: now,
+        }
+    }
+
+    /// The first place that has not been dealt with.
+    #[inline]
+    fn handled(&self) -> u64 {
+        self.pending.front().map_or(self.expected, |taken| taken.sequence)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.pending.is_empty() || !self.early.is_empty()
+    }
+
+    /// Takes a message if there is room for it, and what it was waited for with.
+    #[inline]
+    pub(super) fn take(&mut self, sequence: u64, envelope: Envelope, limits: &Limits, taking: Taking<'_>) {
+        let size = size(&envelope);
+        if !self.has_room(sequence, size, limits) {
+            return;
+        }
+        self.bytes += size;
+        if sequence == self.expected && self.early.is_empty() {
+            self.expected += 1;
+            self.hand_over(sequence, size, envelope, taking.count, taking.arrived);
+        } else if is_on(Bug::OutOfOrder) || sequence < self.expected {
+            self.expected = self.expected.max(sequence + 1);
+            self.hand_over(sequence, size, envelope, taking.count, taking.arrived);
+        } else {
+            if let Some(repeated) = self.early.insert(sequence, envelope) {
+                self.bytes -= self::size(&repeated);
+            }
+            self.skip_to(self.expected, taking);
+        }
+    }
+
+    /// Whether a message at this place and of this size is taken.
+    #[inline]
+    fn has_room(&self, sequence: u64, size: usize, limits: &Limits) -> bool {
+        let end = self.handled().saturating_add(2 * u64::from(limits.window_max));
+        let alone = self.pending.is_empty() && self.early.is_empty();
+        sequence < end && (alone || self.bytes.saturating_add(size) <= limits.window_bytes.saturating_mul(2))
+    }
+
+    /// Takes all that is there up to `base`, gaps or not, and then what follows without a gap.
+    pub(super) fn skip_to(&mut self, base: u64, taking: Taking<'_>) {
+        self.expected = self.expected.max(match self.early.first_key_value() {
+            Some((first, _)) => base.min(*first),
+            None => base,
+        });
+        while let Some(entry) = self.early.first_entry()
+            && (*entry.key() < base || *entry.key() == self.expected)
+        {
+            let (sequence, envelope) = entry.remove_entry();
+            self.expected = sequence + 1;
+            self.hand_over(sequence, size(&envelope), envelope, taking.count, taking.arrived);
+        }
+        self.expected = self.expected.max(base);
+    }
+
+    #[inline]
+    fn hand_over(
+        &mut self,
+        sequence: u64,
+        size: usize,
+        mut envelope: Envelope,
+        taken: &mut u64,
+        arrived: &mut Vec<Envelope>,
+    ) {
+        *taken += 1;
+        envelope.set_place(*taken);
+        self.pending.push_back(Taken { number: *taken, sequence, size });
+        arrived.push(envelope);
+    }
+
+    /// The message with this place has been dealt with. Says whether more can be acknowledged now, and whether that is
+    /// worth a frame: it is when as much has been dealt with since the last as there still is, which the sender of a
+    /// full window needs to go on, and not before `batch`.
+    #[inline]
+    pub(super) fn dealt_with(&mut self, place: u64, batch: u64) -> (bool, bool) {
+        // Nearly always the first: only a question for the status overtakes.
+        let at = match self.pending.front() {
+            Some(first) if first.number == place => 0,
+            _ => match self.pending.iter().position(|taken| taken.number == place) {
+                Some(at) => at,
+                None => return (false, false),
+            },
+        };
+        let taken = self.pending.remove(at);
+        self.bytes -= taken.map_or(0, |taken| taken.size);
+        let since = self.handled() - self.acknowledged;
+        (at == 0, since >= batch.max(self.pending.len() as u64))
+    }
+
+    /// Forgets what is held, acknowledged or not.
+    pub(super) fn forget_pending(&mut self) {
+        self.pending.clear();
+        self.bytes = 0;
+    }
+
+    /// Says how far it has come: if that is further than before, or `again`.
+    pub(super) fn acknowledge(&mut self, route: Route, again: bool, out: &mut Outputs) {
+        let handled = self.handled();
+        if handled > self.acknowledged || again {
+            self.acknowledged = handled;
+            let frame = Frame::Ack { lane: route.lane, link: self.link, handled };
+            out.frame(route.me, route.peer, frame);
+        }
+    }
+
+    /// Says that it takes no more, and how far it has come.
+    pub(super) fn refuse(&self, route: Route, reason: DeadReason, out: &mut Outputs) {
+        let frame = Frame::Closed { lane: route.lane, link: self.link, handled: self.handled(), reason };
+        out.frame(route.me, route.peer, frame);
+    }
+
+    /// What came before its turn will never have one.
+    pub(super) fn close(&mut self) {
+        for (_, envelope) in mem::take(&mut self.early) {
+            self.bytes -= size(&envelope);
+        }
+    }
+}
+
+/// The encoded size of a message that came from elsewhere.
+#[inline]
+fn size(envelope: &Envelope) -> usize {
+    envelope.message().as_encoded().map_or(0, |encoded| encoded.bytes().len())
+}

@@ -1,0 +1,208 @@
+//! What an actor does that watches while a command runs.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use thespian_core::{ActorExitRequest, WakeupMessage, WatchMessage};
+use thespian_runcommand::{
+    Command, CommandAbort, CommandOutput, CommandProblem, CommandResult, CommandStarted, Ending, NOT_RUN,
+    RunCommandSettings, UNKNOWN,
+};
+
+use crate::ground::{Ground, SOON, short_grace};
+
+/// A command that has started, and runs until it is ended.
+fn running(settings: RunCommandSettings, script: &str) -> Ground {
+    let mut ground = Ground::watching(settings);
+    let updates = Some(ground.watcher());
+    ground.tell(Command { report_on_start: true, output_updates: updates, ..Command::shell(script) });
+    let _: CommandStarted = ground.take();
+    ground
+}
+
+const ENDLESS: &str = "exec sleep 1000";
+
+#[test]
+fn an_abort_ends_the_command_that_runs_and_no_other() {
+    let mut ground = running(RunCommandSettings::default(), ENDLESS);
+    ground.tell(Command::new("echo", ["next"]));
+    ground.tell(CommandAbort);
+    let aborted: CommandResult = ground.take();
+    assert_eq!((aborted.exitcode, &aborted.ending), (-15, &Ending::Aborted));
+    assert_eq!(aborted.to_string(), "CommandResult FAILED Error #-15 (aborted)");
+    let next: CommandResult = ground.take();
+    assert!(next.success(), "{next}");
+    ground.finish();
+}
+
+#[test]
+fn an_aborted_command_that_goes_on_is_killed_after_the_grace() {
+    // The trap is there before the output is: the start alone does not say so.
+    let mut ground = running(short_grace(), "trap '' TERM; echo ready; while :; do sleep 1000; done");
+    let begun = Instant::now();
+    wait_for_output(&mut ground);
+    ground.tell(CommandAbort);
+    ground.tell(CommandAbort);
+    let aborted: CommandResult = ground.take();
+    assert_eq!((aborted.exitcode, &aborted.ending), (-9, &Ending::Aborted));
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    ground.finish();
+}
+
+/// Lets the actor work until it has sent on some output.
+fn wait_for_output(ground: &mut Ground) {
+    let Ground::Stage(stage) = ground else { panic!("this is for an actor that watches") };
+    let (to, message) = stage.next(SOON).expect("output comes");
+    assert!(to == crate::kit::address(11) && message.is::<CommandOutput>(), "{message:?}");
+}
+
+#[test]
+fn output_comes_while_the_command_runs() {
+    let mut ground = running(RunCommandSettings::default(), "echo begun; exec sleep 1000");
+    wait_for_output(&mut ground);
+    ground.tell(CommandAbort);
+    let aborted: CommandResult = ground.take();
+    assert_eq!(aborted.stdout.text(), "begun\n");
+    ground.finish();
+}
+
+#[test]
+fn a_flood_of_output_does_not_hide_an_abort() {
+    let mut ground = running(RunCommandSettings::default(), "exec yes");
+    wait_for_output(&mut ground);
+    ground.tell(CommandAbort);
+    let (result, seen) = ground.next();
+    let aborted: CommandResult = result.downcast().unwrap();
+    assert_eq!(aborted.ending, Ending::Aborted);
+    assert!(aborted.stdout.total() >= seen.len() as u64);
+    ground.finish();
+}
+
+#[test]
+fn any_other_message_leaves_the_watch_in_force() {
+    let mut ground = running(RunCommandSettings::default(), "sleep 0.1; echo done");
+    ground.tell("something else");
+    ground.tell(WatchMessage { ready: vec![-1, 0, 1, 99999] });
+    ground.tell(WakeupMessage { delay_period: Duration::ZERO, payload: None });
+    let result: CommandResult = ground.take();
+    assert!(result.success() && result.stdout.text() == "done\n", "{result:?}");
+    ground.finish();
+}
+
+#[test]
+fn a_command_that_closes_its_streams_is_waited_for_without_a_spin() {
+    let mut ground = running(RunCommandSettings::default(), "exec >&- 2>&-; sleep 0.3; exit 4");
+    let result: CommandResult = ground.take();
+    assert_eq!((result.exitcode, &result.ending), (4, &Ending::Exited));
+    let Ground::Stage(stage) = &ground else { panic!("this is for an actor that watches") };
+    assert!(stage.watch_messages < 10, "{} messages", stage.watch_messages);
+    ground.finish();
+}
+
+#[test]
+fn a_full_queue_answers_and_names_the_limit() {
+    let settings = RunCommandSettings { queue_limit: 2, ..RunCommandSettings::default() };
+    let mut ground = running(settings, ENDLESS);
+    (0..3).for_each(|number| ground.tell(Command::new("echo", [number.to_string()])));
+    let refused: CommandResult = ground.take();
+    assert_eq!(refused.command.args, ["2"]);
+    assert_eq!(refused.exitcode, 11);
+    assert_eq!(refused.ending, Ending::Refused(CommandProblem::QueueFull { queue_limit: 2 }));
+    assert!(refused.errorstr().contains("RunCommandSettings::queue_limit"), "{refused}");
+    ground.tell(CommandAbort);
+    assert_eq!(ground.take::<CommandResult>().ending, Ending::Aborted);
+    for number in ["0\n", "1\n"] {
+        assert_eq!(ground.take::<CommandResult>().stdout.text(), number);
+    }
+    ground.finish();
+}
+
+#[test]
+fn without_a_queue_a_second_command_is_refused() {
+    let settings = RunCommandSettings { queue_limit: 0, ..RunCommandSettings::default() };
+    let mut ground = running(settings, ENDLESS);
+    ground.tell(Command::new("echo", ["x"]));
+    assert!(matches!(ground.take::<CommandResult>().ending, Ending::Refused(_)));
+    ground.tell(CommandAbort);
+    assert_eq!(ground.take::<CommandResult>().ending, Ending::Aborted);
+    assert!(ground.script("true").success());
+    ground.finish();
+}
+
+#[test]
+fn an_exit_answers_everybody() {
+    let mut ground = running(RunCommandSettings::default(), "echo begun; exec sleep 1000");
+    wait_for_output(&mut ground);
+    (0..3).for_each(|number| ground.tell(Command::new("echo", [number.to_string()])));
+    ground.tell(ActorExitRequest::new());
+    let ended: CommandResult = ground.take();
+    assert_eq!((ended.exitcode, &ended.ending), (-15, &Ending::ActorExited));
+    assert_eq!(ended.stdout.text(), "begun\n");
+    for number in ["0", "1", "2"] {
+        let result: CommandResult = ground.take();
+        assert_eq!((result.exitcode, &result.ending), (NOT_RUN, &Ending::ActorExited));
+        assert!(result.command.args == [number] && result.stdout.is_empty() && result.duration.is_zero());
+    }
+    let Ground::Stage(stage) = &ground else { panic!("this is for an actor that watches") };
+    assert!(stage.actor.is_none());
+}
+
+#[test]
+fn a_command_that_is_stopped_is_terminated_all_the_same() {
+    let mut ground = running(RunCommandSettings::default(), "echo ready; kill -STOP $$");
+    wait_for_output(&mut ground);
+    ground.tell(CommandAbort);
+    let aborted: CommandResult = ground.take();
+    assert_eq!((aborted.exitcode, &aborted.ending), (-15, &Ending::Aborted));
+    ground.finish();
+}
+
+#[test]
+fn a_guardian_takes_no_notice_of_signals() {
+    let mut ground = Ground::watching(RunCommandSettings::default());
+    ground.tell(Command { report_on_start: true, ..Command::shell(ENDLESS) });
+    let started: CommandStarted = ground.take();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGPIPE] {
+        kill(guardian_of(started.pid), signal).unwrap();
+    }
+    // What they do to it they have done by then: it is asked after them, and answers.
+    ground.tell(CommandAbort);
+    let result: CommandResult = ground.take();
+    assert_eq!((result.exitcode, &result.ending), (-15, &Ending::Aborted));
+    ground.finish();
+}
+
+#[test]
+fn a_guardian_that_is_killed_takes_the_command_along() {
+    let mut ground = Ground::watching(RunCommandSettings::default());
+    ground.tell(Command { report_on_start: true, ..Command::shell(ENDLESS) });
+    let started: CommandStarted = ground.take();
+    kill(guardian_of(started.pid), Signal::SIGKILL).unwrap();
+    let lost: CommandResult = ground.take();
+    assert_eq!((lost.exitcode, &lost.ending), (UNKNOWN, &Ending::Lost));
+    ground.finish();
+}
+
+#[test]
+fn a_command_that_was_faster_than_the_exit_has_ended_by_itself() {
+    let mut ground = Ground::watching(RunCommandSettings::default());
+    ground.tell(Command { report_on_start: true, ..Command::shell("echo done; exit 3") });
+    let started: CommandStarted = ground.take();
+    // It ends, and nobody looks.
+    let gone = format!("/proc/{}", started.pid);
+    while std::path::Path::new(&gone).exists() {
+        std::thread::yield_now();
+    }
+    ground.tell(ActorExitRequest::new());
+    let result: CommandResult = ground.take();
+    assert_eq!((result.exitcode, &result.ending), (3, &Ending::Exited));
+    assert_eq!(result.stdout.text(), "done\n");
+}
+
+/// The parent of the command's process.
+fn guardian_of(command: i32) -> Pid {
+    let stat = std::fs::read_to_string(format!("/proc/{command}/stat")).unwrap();
+    let parent = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap();
+    Pid::from_raw(parent.parse().unwrap())
+}
