@@ -26,6 +26,7 @@ pub struct Guestbook {
 #[actor]
 impl Guestbook {
     fn sign(&mut self, sign: &Sign, ctx: &mut Context<'_>) -> Handled {
+        log::info!("{} signs", sign.name);
         self.guests.push(sign.name.clone());
         ctx.reply(Guests(self.guests.clone()))
     }

@@ -5,24 +5,18 @@
 
 mod kit;
 
-use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::fs;
+use std::process::{Command, Output, Stdio};
 
 use kit::Scratch;
 
-/// Whether it ended well, and what it printed. To files: the processes of a system that is left running hold what its
-/// starter had open, so a pipe would not end.
+/// Whether it ended well, and what it printed.
 fn run(program: &str, scratch: &Scratch, arguments: &[&str]) -> (bool, String, String) {
-    let [out, err] = ["out", "err"].map(|name| scratch.write(name, ""));
-    let status = Command::new(program)
-        .args(arguments)
-        .env("THESPIAN_SECRET_FILE", scratch.path().join("secret"))
-        .stdin(Stdio::null())
-        .stdout(File::create(&out).unwrap())
-        .stderr(File::create(&err).unwrap())
-        .status()
-        .unwrap();
-    (status.success(), fs::read_to_string(out).unwrap(), fs::read_to_string(err).unwrap())
+    let mut command = Command::new(program);
+    command.args(arguments).env("THESPIAN_SECRET_FILE", scratch.path().join("secret"));
+    // Were the system not detached, it would keep these pipes open, and this would never return.
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    (status.success(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// Ends the system also where the test fails.
@@ -40,7 +34,10 @@ impl Drop for Ended<'_> {
 #[test]
 fn a_system_that_was_left_running_is_joined_by_one_program_after_another() {
     let scratch = Scratch::new();
-    let leave = |port: &str| run(env!("CARGO_BIN_EXE_leave"), &scratch, &["--port", port]);
+    let log = scratch.write("log", "");
+    let leave = |port: &str| {
+        run(env!("CARGO_BIN_EXE_leave"), &scratch, &["--port", port, "--log", log.to_str().unwrap()])
+    };
     let (left, said, problem) = leave("0");
     assert!(left, "{problem}");
     let port = said.trim().strip_prefix("a guestbook is at Admin Port ").unwrap();
@@ -54,6 +51,9 @@ fn a_system_that_was_left_running_is_joined_by_one_program_after_another() {
     // Leaving it once more changes nothing.
     assert_eq!(leave(port), ok(&said));
     assert_eq!(join(&["Lynn", "--shutdown"]), ok("Ada was here\nGrace was here\nLynn was here\n"));
+    // It has ended, and so has the log.
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(["Ada", "Grace", "Lynn"].iter().all(|name| log.contains(&format!("{name} signs\n"))), "{log}");
     let (joined, said, problem) = join(&["Ada"]);
     assert_eq!((joined, said.as_str()), (false, ""));
     let expected =
