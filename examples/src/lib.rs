@@ -2,12 +2,14 @@
 //!
 //! # Dependencies
 //!
-//! `clap` (reads command lines), `indicatif` (the progress bar), `serde` (messages), `signal-hook`
+//! `clap` (reads command lines), `indicatif` (the progress bar), `serde` (messages), `log` (what actors have to
+//! say), `signal-hook`
 //! (programs that run until they are interrupted).
 
 #![forbid(unsafe_code)]
 
 pub mod bases;
+pub mod guestbook;
 pub mod http;
 pub mod spell;
 pub mod wordcount;

@@ -187,7 +187,8 @@ fn table(rows: &[Row]) -> Table<'static> {
 fn summary(rows: &[Row], actors: u64) -> String {
     let silent = rows.iter().filter(|row| !row.answered).count();
     let memory: u64 = rows.iter().filter_map(|row| row.memory_pss_bytes.or(row.memory_rss_bytes)).sum();
-    let mut text = format!("{} actors, {}", rows.len(), table::size(memory));
+    let noun = if rows.len() == 1 { "actor" } else { "actors" };
+    let mut text = format!("{} {noun}, {}", rows.len(), table::size(memory));
     if silent > 0 {
         text += &format!(", {silent} gave no answer: their processes are stopped, or wait for the machine");
     }

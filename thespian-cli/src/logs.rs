@@ -36,7 +36,8 @@ pub(crate) fn run(target: &Target, options: &args::Logs) -> Outcome {
     let Some(path) = path else {
         let text = format!(
             "the system at {} has no log file: its log goes to the standard error output of the program that started it, or \
-             to a handler of that program's; start it with Logging::new().to_file(LogFile::new(PATH)) to have one",
+             to a handler of that program's; start it \
+             on Multiproc::new(..).logging(Logging::new().to_file(LogFile::new(PATH))) to have one",
             target.place()
         );
         return Err(Failure::new(Code::Wrong, text));
@@ -50,7 +51,18 @@ pub(crate) fn run(target: &Target, options: &args::Logs) -> Outcome {
 
 /// Shows the last lines, and what comes until the system is down or nobody reads.
 fn show(system: &ActorSystem, path: &Path, options: &args::Logs) -> io::Result<()> {
-    let mut log = Log::open(path)?;
+    let mut log = loop {
+        match Log::open(path) {
+            // It is made for the first record.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !options.no_follow => {
+                if system.is_down() {
+                    return Ok(());
+                }
+                pause(LOOK);
+            }
+            opened => break opened?,
+        }
+    };
     log.go_to_last_lines(options.lines)?;
     loop {
         // In this order, so that the last words are shown.

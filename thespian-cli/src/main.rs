@@ -19,6 +19,9 @@
 //! | `logs` | the end of the system's log file, and what is written to it from now on |
 //! | `shutdown` | ends the system, and waits until it has ended |
 //!
+//! `logs` looks for more five times a second. A file that is renamed is read to its end first; if it is renamed twice between
+//! two looks, what was only in the one between is not shown.
+//!
 //! # Exit codes
 //!
 //! | code | means |

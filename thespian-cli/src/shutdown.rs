@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the admin may take to say what will be ended.
 const STATUS: Duration = Duration::from_secs(1);
 
+/// How long the request itself may take, beyond the time for the end.
+const REQUEST: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether a system that somebody else shuts down is gone.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -34,9 +37,14 @@ pub(crate) fn run(target: &Target) -> Outcome {
     let actors: Result<SystemStatus, Error> =
         system.request(&system.system_address(), StatusReq, STATUS.min(patience));
     let actors = actors.ok().map(|status| status.actor_count);
-    match end(&system, patience.saturating_sub(begin.elapsed())) {
+    match end(&system, patience) {
         Some(ended) => ended?,
-        None => return Err(still_there(target, patience)),
+        None if has_been_asked(target) => return Err(still_there(target, patience)),
+        None => {
+            let text =
+                format!("the system at {} has not taken the request within {patience:?}", target.place());
+            return Err(Failure::new(Code::TimedOut, text));
+        }
     }
     report(target, system.base(), actors, begin.elapsed());
     Ok(Code::Fine)
@@ -48,6 +56,18 @@ fn end(system: &ActorSystem, patience: Duration) -> Option<Result<(), Error>> {
     let system = system.clone();
     thread::spawn(move || sender.send(system.shutdown()));
     ended.recv_timeout(patience).ok()
+}
+
+/// Makes sure that the system knows: where time is short, this program could end before its request is on its way.
+fn has_been_asked(target: &Target) -> bool {
+    let until = Instant::now() + REQUEST;
+    while target.attach().is_ok() {
+        if Instant::now() > until {
+            return false;
+        }
+        pause(LOOK);
+    }
+    true
 }
 
 /// Somebody else has asked for the shutdown already.

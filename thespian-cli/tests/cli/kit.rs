@@ -31,6 +31,10 @@ pub(crate) struct Block;
 #[derive(Serialize, Deserialize, Message)]
 pub(crate) struct Spin;
 
+/// Asks for records in the log.
+#[derive(Serialize, Deserialize, Message)]
+pub(crate) struct Log(pub(crate) Vec<String>);
+
 /// Does what it is asked for.
 #[derive(Default)]
 pub(crate) struct Puppet;
@@ -45,6 +49,12 @@ impl Puppet {
     fn block(&mut self, _: &Block, _: &mut Context<'_>) {
         loop {
             thread::park();
+        }
+    }
+
+    fn log(&mut self, log: &Log, _: &mut Context<'_>) {
+        for text in &log.0 {
+            log::info!("{text}");
         }
     }
 

@@ -1,13 +1,14 @@
 //! What the commands show that change nothing.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use nix::unistd::Pid;
 use thespian_core::{ActorAddress, ActorSpec, ActorStatus, ActorSystem, Limits, StatusReq};
+use thespian_multiproc::{LogFile, Logging, Multiproc};
+use thespian_tcp::Tcp;
 
-use crate::kit::{Block, Breed, Ended, PATIENCE, Puppet, Spin, Stage, Stopped};
+use crate::kit::{Block, Breed, Ended, Log, PATIENCE, Puppet, Spin, Stage, Stopped};
 
 fn breed(system: &ActorSystem, parent: &ActorAddress, count: u32) -> Vec<ActorAddress> {
     let children: Vec<ActorAddress> = system.request(parent, Breed(count), PATIENCE).unwrap();
@@ -216,30 +217,35 @@ pub(crate) fn pings_are_answered() {
     );
 }
 
-pub(crate) fn logs_follows_the_file_through_a_rotation_until_the_system_ends() {
-    let log = |stage: &Stage| stage.folder.join("system.log");
+pub(crate) fn logs_follows_the_file_through_rotations_until_the_system_ends() {
     let stage = Stage::with(|builder, folder| {
-        let path = folder.join("system.log");
-        fs::write(&path, "one\ntwo\nthree\n").unwrap();
-        builder.capability("Thespian Log File", path.to_str().unwrap())
+        let file = LogFile::new(folder.join("system.log")).max_bytes(4096).old_files(20);
+        let transport = Tcp::default().secret_file(folder.join("secret"));
+        builder.base(Multiproc::new(transport).logging(Logging::new().to_file(file)))
     });
-    let ended = stage.run(&["logs", "--no-follow", "-n", "2"]);
-    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "two\nthree\n", ""));
-    assert_eq!(stage.json(&["logs"])["log_file"], log(&stage).to_str().unwrap());
-
-    let mut child = stage.command(&["logs", "-n", "1"]).stdout(Stdio::piped()).spawn().unwrap();
+    let log = stage.folder.join("system.log");
+    assert_eq!(stage.json(&["logs"])["log_file"], log.to_str().unwrap());
+    let puppet = stage.puppet();
+    let say = |texts: Vec<String>| stage.system.tell(&puppet, Log(texts)).unwrap();
+    say(vec!["one".into(), "two".into()]);
+    let mut child = stage.command(&["logs", "-n", "100"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || lines.next().map(Result::unwrap);
-    assert_eq!(next().as_deref(), Some("three"));
-    let mut file = File::options().append(true).open(log(&stage)).unwrap();
-    file.write_all(b"four\n").unwrap();
-    assert_eq!(next().as_deref(), Some("four"));
-    fs::rename(log(&stage), stage.folder.join("system.log.1")).unwrap();
-    file.write_all(b"five\n").unwrap();
-    fs::write(log(&stage), "six\n").unwrap();
-    assert_eq!((next().as_deref(), next().as_deref()), (Some("five"), Some("six")));
+    let mut comes = |text: &str| lines.any(|line| line.unwrap().ends_with(text));
+    assert!(comes("one") && comes("two"));
+    let ended = stage.run(&["logs", "--no-follow", "-n", "1"]);
+    assert_eq!((ended.code, ended.stderr.as_str(), ended.stdout.lines().count()), (0, "", 1));
+    assert!(ended.stdout.ends_with("two\n"), "{ended:?}");
+
+    // More than a file takes, and not so much at once that two are full between two looks.
+    let long = "x".repeat(200);
+    for round in 0..6 {
+        let texts: Vec<String> = (0..10).map(|number| format!("{long} {round}.{number}")).collect();
+        say(texts.clone());
+        assert!(texts.iter().all(|text| comes(text)), "round {round}");
+    }
+    assert!(stage.folder.join("system.log.1").exists());
     stage.system.shutdown().unwrap();
-    assert_eq!(next(), None);
+    assert!(!comes("nothing more"));
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
@@ -250,9 +256,11 @@ pub(crate) fn without_a_log_file_logs_says_where_the_log_goes() {
     assert_eq!(ended.code, 1);
     assert!(serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()["log_file"].is_null());
     let gone = Stage::with(|builder, folder| {
-        builder.capability("Thespian Log File", folder.join("none").to_str().unwrap())
+        let transport = Tcp::default().secret_file(folder.join("secret"));
+        let file = LogFile::new(folder.join("none/system.log"));
+        builder.base(Multiproc::new(transport).logging(Logging::new().to_file(file)))
     });
-    gone.run(&["logs"]).refused(1, &["none cannot be read: "]);
+    gone.run(&["logs", "--no-follow"]).refused(1, &["system.log cannot be read: "]);
 }
 
 pub(crate) fn a_reader_that_stops_early_is_no_error() {

@@ -35,7 +35,7 @@ fn main() {
         looking::many_actors_are_asked_at_once,
         looking::a_system_that_lists_few_of_its_actors_shows_their_children_and_says_what_is_missing,
         looking::pings_are_answered,
-        looking::logs_follows_the_file_through_a_rotation_until_the_system_ends,
+        looking::logs_follows_the_file_through_rotations_until_the_system_ends,
         looking::without_a_log_file_logs_says_where_the_log_goes,
         looking::a_reader_that_stops_early_is_no_error,
         ending::shutdown_ends_the_system_and_says_what_ended,
