@@ -21,6 +21,7 @@ use thespian_core::{
 };
 
 use crate::actors::{SOON, ask};
+use crate::deaths::BUSY;
 use crate::ends::{join, port};
 use crate::ledgers::{Account, Item, Ledger, Sums, What};
 
@@ -277,7 +278,7 @@ impl World {
         // Of another moment than the one in which the question was answered.
         pass(Duration::from_micros(self.dice.below(3000)));
         let _ = processes[&victim].signal(Signal::SIGKILL);
-        let until = Instant::now() + LINGER;
+        let until = Instant::now() + BUSY * LINGER;
         let below = below.iter().chain([&victim]).filter_map(|actor| processes.get(actor));
         self.doomed.extend(below.map(|process| (until, process.clone())));
         self.dead.push(victim);
@@ -302,8 +303,7 @@ impl World {
     fn look_at_the_doomed(&mut self) {
         let now = Instant::now();
         self.doomed.retain(|(until, process)| {
-            // Another process may have its number by now.
-            let lives = process.is_alive() && Process::of(process.pid).title == process.title;
+            let lives = process.is_alive();
             assert!(!lives || now < *until, "{process} has outlived its owner");
             lives
         });
@@ -320,7 +320,9 @@ fn flooding_starter(ground: &Processes) {
     loop {
         let actors = system.status().expect("up").actors;
         for _ in 0..20 {
+            // It takes no poison: it only tells.
             let (target, parcel) = next_parcel(&mut ledger, &mut sent, &actors, &mut dice);
+            let parcel = Parcel { fails: false, ..parcel };
             system.tell(&target, parcel).expect("told");
         }
     }
@@ -342,7 +344,7 @@ fn every_message_is_accounted_for_after_kills(ground: &Processes) {
     starter.kill().expect("killed");
     starter.wait().expect("it ends");
     world.play(starter_dies..kills, &logger_dies);
-    assert!(eventually(LINGER, || {
+    assert!(eventually(2 * BUSY * LINGER, || {
         world.look_at_the_doomed();
         world.doomed.is_empty()
     }));

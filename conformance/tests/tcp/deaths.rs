@@ -98,7 +98,7 @@ impl Family {
 }
 
 /// Times in the promises are for a machine that is idle; the tests' is not.
-const BUSY: u32 = 3;
+pub(crate) const BUSY: u32 = 3;
 
 fn exit_inside_a_handler_ends_that_actor(ground: &Processes) {
     let how = Family::new(ground).killed_by(Deed::Exit(3));
