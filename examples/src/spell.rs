@@ -8,9 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde::{Deserialize, Serialize};
-use thespian_core::{ActorAddress, ActorExitRequest, ChildActorExited, Context, Handled, Message, actor};
+use thespian_core::{
+    ActorAddress, ActorExitRequest, ActorTypes, ChildActorExited, Context, Handled, Message, actor, actors,
+};
 use thespian_initmsgs::{Init, InitActor, Initialized};
 use thespian_transient::TransientIdle;
+
+/// The types that cannot register themselves, because they are generic.
+pub fn actor_types() -> ActorTypes {
+    actors![Initialized<TransientIdle<Speller>>]
+}
 
 /// A line of text to check, for a desk. It answers with a [`Checked`].
 #[derive(Clone, Debug, Serialize, Deserialize, Message)]

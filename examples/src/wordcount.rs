@@ -7,7 +7,6 @@
 //! Memory is that of the different words, and of at most two chunks for each counter.
 
 pub mod actors;
-pub mod bases;
 pub mod files;
 mod table;
 pub mod text;

@@ -43,5 +43,7 @@ fn what_is_not_there_is_reported_with_its_place() {
 
 #[test]
 fn without_documents_it_says_how_it_is_used() {
-    assert_eq!(run(&[""; 0]), (Some(2), "usage: linkcheck DOCUMENT...\n".into()));
+    let output = Command::new(env!("CARGO_BIN_EXE_linkcheck")).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("<DOCUMENT>..."));
 }

@@ -23,6 +23,16 @@ pub trait Base {
     ///
     /// [`Error::StartupFailure`] says why it could not, and what to do.
     fn start(self: Box<Self>, settings: Settings) -> Result<Arc<dyn RunningSystem>, Error>;
+
+    /// Joins the system that runs where this one would be started, and starts none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AttachFailure`] says what is there instead, or that nobody is; [`Error::NotSupported`], unless a base
+    /// overrides it, because its systems belong to the program that starts them.
+    fn attach(self: Box<Self>, _settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
+        Err(Error::NotSupported { feature: Feature::Joining, base: self.name().into() })
+    }
 }
 
 /// What a system is started with.

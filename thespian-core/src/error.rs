@@ -192,6 +192,8 @@ pub enum SpecificationProblem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum AttachProblem {
+    /// Nobody: a system was to be joined, and none runs there.
+    Nobody,
     /// A program that does not speak our protocol.
     Foreign {
         /// Who it is, as far as can be found out.
@@ -233,6 +235,9 @@ pub enum AttachProblem {
 impl fmt::Display for AttachProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            AttachProblem::Nobody => f.write_str(
+                "nobody is there: start a system at that place, or name the place of one that runs",
+            ),
             AttachProblem::Foreign { holder } => {
                 write!(
                     f,
@@ -275,6 +280,8 @@ pub enum Feature {
     SourceLoading,
     /// Watched descriptors (guide section 4.8).
     Watch,
+    /// Systems that programs other than their starter join (guide section 9.4).
+    Joining,
 }
 
 impl fmt::Display for Feature {
@@ -283,6 +290,7 @@ impl fmt::Display for Feature {
             Feature::Conventions => "conventions of several systems",
             Feature::SourceLoading => "loading actor source",
             Feature::Watch => "watching descriptors",
+            Feature::Joining => "joining a system that another program started",
         })
     }
 }
@@ -300,6 +308,11 @@ impl Error {
                 | Error::AttachFailure { .. }
                 | Error::PlaceTaken { .. }
         )
+    }
+
+    /// Whether a system was to be joined and none runs at its place.
+    pub fn is_nobody_there(&self) -> bool {
+        matches!(self, Error::AttachFailure { problem: AttachProblem::Nobody, .. })
     }
 
     /// Whether time ran out.

@@ -244,6 +244,9 @@ impl fmt::Debug for ActorSystem {
     }
 }
 
+/// How a base is asked for a system: [`Base::start`] or [`Base::attach`].
+type Way = fn(Box<dyn Base>, Settings) -> Result<Arc<dyn RunningSystem>, Error>;
+
 /// Starts a system.
 ///
 /// ```ignore
@@ -306,30 +309,56 @@ impl Builder {
     /// [`Error::StartupFailure`] or [`Error::InvalidSetting`], with the cause and what to do;
     /// [`Error::CalledFromActor`] inside an actor, also where the process has a system already.
     pub fn start(self) -> Result<ActorSystem, Error> {
+        self.enter("start", <dyn Base>::start)
+    }
+
+    /// Joins a system that another program has started, and never starts one (guide section 9.4). The place is named as
+    /// for [`start`](Builder::start); the capabilities and bounds of the system are those it was started with.
+    ///
+    /// If this process has a system already, that one is returned, as by [`start`](Builder::start).
+    ///
+    /// ```ignore
+    /// let system = ActorSystem::builder()
+    ///     .base(Multiproc::new(Tcp::default()))
+    ///     .capability("Admin Port", 1900)
+    ///     .attach()?;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AttachFailure`] if something else is there, or nobody (see [`Error::is_nobody_there`]);
+    /// [`Error::NotSupported`] on a base whose systems belong to one program; [`Error::InvalidSetting`];
+    /// [`Error::CalledFromActor`].
+    pub fn attach(self) -> Result<ActorSystem, Error> {
+        self.enter("attach", <dyn Base>::attach)
+    }
+
+    /// The system of this process, or one that is entered this way.
+    fn enter(self, call: &'static str, way: Way) -> Result<ActorSystem, Error> {
         // Another thread may hold the lock below and wait for the actor that calls here.
         if panics::in_actor() {
-            return Err(Error::CalledFromActor { call: "start".into() });
+            return Err(Error::CalledFromActor { call: call.into() });
         }
         if !self.registered {
-            return self.start_new();
+            return self.enter_new(way);
         }
         let mut current = CURRENT.lock();
         if let Some(system) = current.as_ref().filter(|system| !system.is_down()) {
             return Ok(system.clone());
         }
-        let system = self.start_new()?;
+        let system = self.enter_new(way)?;
         *current = Some(system.clone());
         Ok(system)
     }
 
-    fn start_new(self) -> Result<ActorSystem, Error> {
+    fn enter_new(self, way: Way) -> Result<ActorSystem, Error> {
         self.limits.check()?;
         let base = match self.base {
             Some(base) => base,
             None => default_base()?,
         };
         let settings = Settings { capabilities: self.capabilities, types: self.types, limits: self.limits };
-        let running = base.start(settings)?;
+        let running = way(base, settings)?;
         let endpoint = running.open()?;
         Ok(ActorSystem { running, endpoint })
     }

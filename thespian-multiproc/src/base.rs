@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use thespian_core::transport::Transport;
-use thespian_core::{Base, Error, RunningSystem, Settings};
+use thespian_core::{AttachProblem, Base, Error, RunningSystem, Settings};
 
 use crate::client::ClientSystem;
 use crate::control::Ties;
@@ -137,5 +137,21 @@ impl Base for Multiproc {
             base: base.into(),
             cause: format!("the system ended as soon as it ran, {TRIES} times"),
         }))
+    }
+
+    /// Joins the system that runs where this one would be. It needs no [`init`](crate::init): no process is started.
+    fn attach(mut self: Box<Self>, mut settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
+        let base = self.transport.base();
+        self.transport.configure(&mut settings.capabilities, &settings.limits)?;
+        let found = self.transport.attach(None)?;
+        // One that ends while it is joined is nobody too.
+        match found.map(|attached| ClientSystem::new(attached, base)).transpose()?.flatten() {
+            Some(system) => Ok(Arc::new(system)),
+            None => Err(Error::AttachFailure {
+                base: base.into(),
+                place: self.transport.place().to_string(),
+                problem: AttachProblem::Nobody,
+            }),
+        }
     }
 }

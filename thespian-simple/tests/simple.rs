@@ -386,3 +386,10 @@ fn a_flush_blocks_no_longer_than_its_limit_while_others_are_busy() {
     assert!(blocked < SECOND / 2, "{blocked:?}");
     system.shutdown().expect("down");
 }
+
+#[test]
+fn a_system_in_this_process_cannot_be_joined_by_another() {
+    let refused = ActorSystem::builder().base(Simple).unregistered().attach().expect_err("nobody can join");
+    assert!(refused.is_not_supported());
+    assert!(refused.to_string().contains("joining a system that another program started"), "{refused}");
+}

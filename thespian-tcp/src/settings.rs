@@ -287,6 +287,11 @@ impl Transport for Tcp {
         encode(&stored).unwrap_or_default()
     }
 
+    fn place(&self) -> Locator {
+        let place = self.admin_place().unwrap_or(SocketAddr::new(self.bound(), self.port));
+        Locator::new(place.to_string())
+    }
+
     fn attach(&self, at: Option<&Locator>) -> Result<Option<Attached>, Error> {
         attach::attach(self, at)
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorExitRequest, ActorSpec, AnyMessage, Capabilities, ChildActorExited, Context, Error,
-    ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message, PoisonMessage, TypeName,
-    Value, WakeupMessage,
+    Actor, ActorExitRequest, ActorSpec, ActorTypes, AnyMessage, Capabilities, ChildActorExited, Context,
+    Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message, PoisonMessage,
+    TypeName, Value, WakeupMessage, actors,
 };
 
 use crate::pool::{Job, Pool};
@@ -135,6 +135,17 @@ impl TroupeStart {
 }
 
 impl<W: Actor> Troupe<W> {
+    /// The actor types of such a troupe, for programs whose actors have processes of their own: these know by name what
+    /// the program's `main` gives them, and generic types cannot register themselves. A troupe that
+    /// [`troupe!`](crate::troupe) names is one more type.
+    ///
+    /// ```ignore
+    /// thespian_multiproc::Init::new().actors(Troupe::<Resizer>::types()).actors(actors![Resizers]).run();
+    /// ```
+    pub fn types() -> ActorTypes {
+        actors![Troupe<W>, Worker<W>]
+    }
+
     /// Specifies a troupe of workers whose constructor needs nothing, to be created.
     ///
     /// # Errors

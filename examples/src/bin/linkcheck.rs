@@ -5,19 +5,22 @@
 //! ```
 //!
 //! Prints a line for every link to a file that is not there, and for every document that cannot be read. Links to other
-//! places (`https://...`, `#section`) are not followed. The exit code is 0 if all is well, 1 if not, 2 without documents.
+//! places (`https://...`, `#section`) are not followed. The exit code is 0 if all is well, 1 if not, 2 if the command
+//! line is wrong.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, fs};
 
+use clap::Parser;
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    ActorSystem, Answer, AnyMessage, Context, Error, Failure, Handled, Message, PoisonMessage, actor,
+    ActorSystem, Answer, AnyMessage, Context, Error, Failure, Handled, Message, PoisonMessage, actor, actors,
 };
-use thespian_simple::Simple;
+use thespian_examples::bases::Choice;
+use thespian_troupe::Troupe;
 
 /// How long a document may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,18 +78,27 @@ fn targets(text: &str) -> impl Iterator<Item = (u64, &str)> {
     })
 }
 
+/// Checks the links between files in Markdown documents.
+#[derive(Parser)]
+#[command(name = "linkcheck", version)]
+struct Args {
+    /// The documents
+    #[arg(value_name = "DOCUMENT", required = true)]
+    documents: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
+}
+
 fn main() -> ExitCode {
-    let documents: Vec<String> = env::args().skip(1).collect();
+    thespian_multiproc::Init::new().actors(actors![Checkers]).actors(Troupe::<Checker>::types()).run();
+    let args = Args::parse();
     let mut out = io::stdout().lock();
-    if documents.is_empty() {
-        // There is nowhere left to say that this failed; so below.
-        writeln!(out, "usage: linkcheck DOCUMENT...").ok();
-        return ExitCode::from(2);
-    }
-    match check(&documents, &mut out) {
+    match args.choice.run(|system| check(system, &args.documents, &mut out)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
+            let error: Error = error;
+            // There is nowhere left to say that this failed; so below.
             writeln!(io::stderr(), "linkcheck: {error}").ok();
             ExitCode::FAILURE
         }
@@ -94,8 +106,7 @@ fn main() -> ExitCode {
 }
 
 /// Checks documents, and says whether all is well with them.
-fn check(documents: &[String], out: &mut impl Write) -> Result<bool, Error> {
-    let system = ActorSystem::start(Simple)?;
+fn check(system: &ActorSystem, documents: &[String], out: &mut impl Write) -> Result<bool, Error> {
     let checkers = system.create_actor::<Checkers>()?;
     for path in documents {
         system.tell(&checkers, Check { path: path.clone() })?;
@@ -107,7 +118,6 @@ fn check(documents: &[String], out: &mut impl Write) -> Result<bool, Error> {
         };
         links += take(reply.message, &mut problems);
     }
-    system.shutdown()?;
     problems.sort();
     for (path, line, problem) in &problems {
         match line {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use thespian_core::{ActorSpec, ActorSystem, Error};
-use thespian_examples::spell::{Check, Checked, Desk};
-use thespian_simple::Simple;
+use thespian_examples::bases::Choice;
+use thespian_examples::spell::{self, Check, Checked, Desk};
 
 const AFTER_HELP: &str = "\
 The text is read from the standard input. Each line begins with its language and a colon:
@@ -26,6 +26,8 @@ struct Args {
     /// A language, and a file with its words, one on each line
     #[arg(long, value_name = "LANGUAGE=FILE", required = true, value_parser = list)]
     words: Vec<(String, String)>,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 fn list(text: &str) -> Result<(String, String), String> {
@@ -38,10 +40,14 @@ fn list(text: &str) -> Result<(String, String), String> {
 }
 
 fn main() -> ExitCode {
+    thespian_multiproc::Init::new().actors(spell::actor_types()).run();
     let args = Args::parse();
     let lines: Result<Vec<String>, io::Error> = io::stdin().lock().lines().collect();
     let outcome = match lines {
-        Ok(lines) => check(args.words.into_iter().collect(), &lines).map_err(|error| error.to_string()),
+        Ok(lines) => {
+            let files = args.words.into_iter().collect();
+            args.choice.run(|system| check(system, files, &lines)).map_err(|error: Error| error.to_string())
+        }
         Err(error) => Err(format!("standard input: {error}")),
     };
     match outcome {
@@ -54,8 +60,7 @@ fn main() -> ExitCode {
 }
 
 /// Checks the lines, prints what is wrong with them, and returns the exit code.
-fn check(files: BTreeMap<String, String>, lines: &[String]) -> Result<u8, Error> {
-    let system = ActorSystem::start(Simple)?;
+fn check(system: &ActorSystem, files: BTreeMap<String, String>, lines: &[String]) -> Result<u8, Error> {
     let desk = system.create(ActorSpec::with::<Desk>(files))?;
     let mut code = 0;
     let mut asked: BTreeMap<u64, &str> = BTreeMap::new();
@@ -96,7 +101,6 @@ fn check(files: BTreeMap<String, String>, lines: &[String]) -> Result<u8, Error>
             }
         }
     }
-    system.shutdown()?;
     Ok(code)
 }
 

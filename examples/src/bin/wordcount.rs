@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
-use thespian_core::{ActorSystem, Error};
-use thespian_examples::wordcount::bases::{self, BASES, Base};
+use thespian_core::Error;
+use thespian_examples::bases::Choice;
 use thespian_examples::wordcount::files::Found;
 use thespian_examples::wordcount::{self, Event, Options, Totals};
 
@@ -38,9 +37,8 @@ struct Args {
     /// How many counters work at the same time [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 1024))]
     workers: Option<u32>,
-    /// What kind of actor system to run on
-    #[arg(long, value_name = "NAME", default_value = BASES[0].name, value_parser = base_parser())]
-    base: &'static Base,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 /// A number from 1 on.
@@ -51,12 +49,8 @@ fn number(text: &str, most: u32) -> Result<u32, String> {
     }
 }
 
-fn base_parser() -> impl TypedValueParser<Value = &'static Base> {
-    PossibleValuesParser::new(BASES.iter().map(|base| base.name))
-        .try_map(|name| bases::find(&name).ok_or("no such base"))
-}
-
 fn main() -> ExitCode {
+    thespian_multiproc::init();
     let args = Args::parse();
     let found = Found::new(&args.files);
     found.problems.iter().for_each(complain);
@@ -82,17 +76,16 @@ fn main() -> ExitCode {
 fn count(args: &Args, found: &Found) -> Result<(Totals, bool), Error> {
     let mut options = Options { top: args.top, ..Options::default() };
     options.workers = args.workers.unwrap_or(options.workers);
-    let system = (args.base.choose)(ActorSystem::builder()).start()?;
     let mut progress = Progress::new(found.bytes());
     let mut complete = true;
-    let totals = wordcount::count(&system, &found.inputs, &options, &mut |event| match event {
+    let mut tell = |event: Event<'_>| match event {
         Event::Progress(bytes) => progress.advance(bytes),
         Event::Problem(problem) => {
             complete = false;
             progress.bar.suspend(|| complain(problem));
         }
-    })?;
-    system.shutdown()?;
+    };
+    let totals = args.choice.run(|system| wordcount::count(system, &found.inputs, &options, &mut tell))?;
     Ok((totals, complete))
 }
 

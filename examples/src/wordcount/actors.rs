@@ -25,6 +25,9 @@ use super::text;
 /// The longest chunk that a counter takes, in bytes.
 pub const LONGEST_CHUNK: usize = 1 << 20;
 
+/// How many counters may be lost while they have a chunk. It may be the chunk that ends them.
+const MOST_LOST: u32 = 3;
+
 /// A piece of text, to be counted.
 #[derive(Clone, Serialize, Deserialize, Message)]
 pub struct Chunk {
@@ -95,6 +98,10 @@ enum Merging {
 struct Job {
     counter: ActorAddress,
     giver: ActorAddress,
+    /// Kept until the chunk is done: its counter may be lost, and then another one has to do it.
+    text: Bytes,
+    /// How many counters were lost while they had it.
+    lost: u32,
 }
 
 #[actor]
@@ -112,7 +119,8 @@ impl Acceptor {
     fn chunk(&mut self, chunk: &Chunk, ctx: &mut Context<'_>) -> Result<(), Failure> {
         let merger = self.merger(ctx)?;
         let counter = self.next_counter(merger, ctx);
-        self.under_way.insert(chunk.number, Job { counter, giver: ctx.sender() });
+        let job = Job { counter, giver: ctx.sender(), text: chunk.text.clone(), lost: 0 };
+        self.under_way.insert(chunk.number, job);
         ctx.send(&counter, chunk.clone());
         Ok(())
     }
@@ -128,21 +136,42 @@ impl Acceptor {
         }
     }
 
-    /// What an actor that is gone had under way is lost. A counter is replaced when the next chunk comes.
+    /// What a counter that is gone had under way is for others, if the merger is still there. A counter is replaced when the
+    /// next chunk needs one.
     fn exit(&mut self, exit: &ChildActorExited, ctx: &mut Context<'_>) {
         let child = exit.child_address;
-        let is_merger = matches!(self.merger, Merging::By(merger) if merger == child);
-        let who = if is_merger { "the merger" } else { "the counter" };
-        let cause = format!("{who} is gone: {}", exit.cause);
         self.counters.retain(|(counter, _)| *counter != child);
-        let lost = self.under_way.iter().filter(|(_, job)| is_merger || job.counter == child);
-        let lost: Vec<u64> = lost.map(|(chunk, _)| *chunk).collect();
-        for chunk in lost {
-            self.finish(Done { chunk, result: Err(cause.clone()) }, ctx);
+        match self.merger {
+            Merging::By(merger) if merger == child => {
+                let cause = format!("the merger is gone: {}", exit.cause);
+                self.merger = Merging::Lost(cause.clone());
+                for chunk in self.under_way.keys().copied().collect::<Vec<_>>() {
+                    self.finish(Done { chunk, result: Err(cause.clone()) }, ctx);
+                }
+            }
+            Merging::By(merger) => {
+                let with_it = self.under_way.iter().filter(|(_, job)| job.counter == child);
+                for chunk in with_it.map(|(chunk, _)| *chunk).collect::<Vec<_>>() {
+                    self.hand_on(chunk, merger, exit, ctx);
+                }
+            }
+            Merging::NotYet | Merging::Lost(_) => {}
         }
-        if is_merger {
-            self.merger = Merging::Lost(cause);
+    }
+
+    /// Gives a chunk whose counter is gone to another one. Should both have counted it, the merger takes only one.
+    #[helper]
+    fn hand_on(&mut self, number: u64, merger: ActorAddress, exit: &ChildActorExited, ctx: &mut Context<'_>) {
+        let Some(mut job) = self.under_way.remove(&number) else { return };
+        job.lost += 1;
+        if job.lost >= MOST_LOST {
+            let cause = format!("{MOST_LOST} counters are gone that had it, the last one: {}", exit.cause);
+            ctx.send(&job.giver, Done { chunk: number, result: Err(cause) });
+            return;
         }
+        job.counter = self.next_counter(merger, ctx);
+        ctx.send(&job.counter, Chunk { number, text: job.text.clone() });
+        self.under_way.insert(number, job);
     }
 
     fn top(&mut self, top: &Top, ctx: &mut Context<'_>) -> Result<(), Failure> {
@@ -226,17 +255,21 @@ impl Counter {
     }
 }
 
-/// Adds up the counts of all chunks.
+/// Adds up the counts of all chunks, each once.
 #[derive(Default)]
 struct Merger {
     counts: HashMap<String, u64>,
+    merged: Numbers,
 }
 
 #[actor]
 impl Merger {
     fn merge(&mut self, partial: &Partial, ctx: &mut Context<'_>) {
-        for (word, count) in &partial.counts {
-            add(&mut self.counts, word, *count);
+        // A counter that was lost may have counted it before.
+        if self.merged.insert(partial.chunk) {
+            for (word, count) in &partial.counts {
+                add(&mut self.counts, word, *count);
+            }
         }
         ctx.send(&partial.acceptor, Done { chunk: partial.chunk, result: Ok(()) });
     }
@@ -260,5 +293,39 @@ fn add(counts: &mut HashMap<String, u64>, word: &str, count: u64) {
         None => {
             counts.insert(word.to_owned(), count);
         }
+    }
+}
+
+/// A set of numbers that come nearly in order, as ranges: from the first to the one after the last.
+#[derive(Default)]
+struct Numbers(BTreeMap<u64, u64>);
+
+impl Numbers {
+    /// Adds a number. Says whether it is new.
+    fn insert(&mut self, number: u64) -> bool {
+        let before = self.0.range(..=number).next_back().map(|(begin, end)| (*begin, *end));
+        if before.is_some_and(|(_, end)| number < end) {
+            return false;
+        }
+        let begin = before.filter(|(_, end)| *end == number).map_or(number, |(begin, _)| begin);
+        let end = self.0.remove(&(number + 1)).unwrap_or(number + 1);
+        self.0.insert(begin, end);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_taken_once_and_grow_together() {
+        let mut numbers = Numbers::default();
+        for number in [0, 1, 5, 3, 4, 2, 9] {
+            assert!(numbers.insert(number));
+            assert!(!numbers.insert(number));
+        }
+        assert_eq!(numbers.0, BTreeMap::from([(0, 6), (9, 10)]));
+        assert!((0..6).all(|number| !numbers.insert(number)));
     }
 }

@@ -282,6 +282,11 @@ pub trait Transport: Send + Sync {
     /// The settings, as bytes from which [`LinkedTransport::restore`] makes the transport again in another process.
     fn settings(&self) -> Vec<u8>;
 
+    /// Where this system's admin is looked for, for people; after [`configure`](Transport::configure).
+    fn place(&self) -> Locator {
+        Locator::new("its place")
+    }
+
     /// Looks for a running system where this one would have its admin, or at a place, and joins it as a client.
     /// `None` if nobody is there.
     ///

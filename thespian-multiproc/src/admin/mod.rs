@@ -208,6 +208,7 @@ impl AdminProcess {
             self.port.wait(Some(Duration::from_millis(10)), &mut |_| {});
             self.port.flush();
         }
+        self.starter.finish();
         if let Some(logger) = &mut self.logger {
             logger.finish(self.clock, &mut self.signals);
         }

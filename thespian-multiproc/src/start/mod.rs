@@ -89,6 +89,9 @@ pub(crate) trait Starter {
     /// Ends a process that has not been reported as ended.
     fn kill(&mut self, pid: Pid);
 
+    /// No more processes are needed: whoever does this ends.
+    fn finish(&mut self) {}
+
     /// The process that does this, if it is not the admin: when it ends, the system does.
     fn servant(&self) -> Option<Pid> {
         None

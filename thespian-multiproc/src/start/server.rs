@@ -135,6 +135,11 @@ impl Starter for ForkServer {
         self.lost |= self.want(&Wanted::Kill(pid.as_raw())).is_err();
     }
 
+    fn finish(&mut self) {
+        // The server sees the end of the stream, and ends.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
     fn servant(&self) -> Option<Pid> {
         Some(self.pid)
     }

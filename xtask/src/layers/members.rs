@@ -9,7 +9,7 @@ use crate::finding::Finding;
 const RULE: &str = "layers/siblings";
 
 /// The crates that only run things: they may use any crate of the workspace.
-const PROGRAMS: &[&str] = &["thespian-conformance", "thespian-examples"];
+const PROGRAMS: &[&str] = &["thespian-cli", "thespian-conformance", "thespian-examples"];
 
 /// What a member may use of the workspace in its normal and build dependencies.
 enum Allowed {

@@ -36,6 +36,7 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("benches/processes/elfo/src/main.rs", "elfo does not say when its nodes have found each other"),
     ("benches/processes/ours-tcp/src/workloads.rs", "being idle for ten seconds is what is measured"),
     ("benches/processes/ractor-cluster/src/main.rs", "nor does ractor_cluster"),
+    ("thespian-cli/src/pause.rs", "a program that looks again after the time that its user chose"),
 ];
 
 /// Workspaces of their own, whose programs are measurements and fuzz targets and not the product.

@@ -1,0 +1,66 @@
+//! The bases that a program can be told to run on.
+//!
+//! The first line of such a program's `main` is `thespian_multiproc::init()`, or `Init` with the types that cannot register
+//! themselves, because they are generic.
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use thespian_core::{ActorSystem, Builder, Error};
+use thespian_multiproc::Multiproc;
+use thespian_simple::Simple;
+use thespian_tcp::Tcp;
+
+/// A base that people can choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Base {
+    /// What they call it.
+    pub name: &'static str,
+    /// Makes a system start on it.
+    pub choose: fn(Builder) -> Builder,
+}
+
+/// Every base there is to choose. A new one is a row here.
+pub const BASES: &[Base] = &[
+    // All actors in this thread.
+    Base { name: "simple", choose: |builder| builder.base(Simple) },
+    // One process per actor. At any port: the system is this program's alone.
+    Base {
+        name: "tcp",
+        choose: |builder| builder.base(Multiproc::new(Tcp::default())).capability("Admin Port", 0),
+    },
+];
+
+/// The base of that name.
+pub fn find(name: &str) -> Option<&'static Base> {
+    BASES.iter().find(|base| base.name == name)
+}
+
+/// The option `--base`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Choice {
+    /// What kind of actor system to run on
+    #[arg(long, value_name = "NAME", default_value = BASES[0].name, value_parser = parser())]
+    pub base: &'static Base,
+}
+
+fn parser() -> impl TypedValueParser<Value = &'static Base> {
+    PossibleValuesParser::new(BASES.iter().map(|base| base.name))
+        .try_map(|name| find(&name).ok_or("no such base"))
+}
+
+impl Choice {
+    /// Starts a system, does the work with it, and takes it down, whatever becomes of the work: a system with processes would
+    /// outlive this program.
+    ///
+    /// # Errors
+    ///
+    /// What the system or the work fails with.
+    pub fn run<T, E: From<Error>>(self, work: impl FnOnce(&ActorSystem) -> Result<T, E>) -> Result<T, E> {
+        let system = (self.base.choose)(ActorSystem::builder()).start()?;
+        let result = work(&system);
+        let down = system.shutdown();
+        let value = result?;
+        down?;
+        Ok(value)
+    }
+}
