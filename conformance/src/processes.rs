@@ -242,7 +242,15 @@ impl Run {
             let text = fs::read(path).unwrap_or_default();
             let text = String::from_utf8_lossy(&text).into_owned();
             let lines: Vec<&str> = text.lines().collect();
-            lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+            match lines.len().checked_sub(FIRST_LINES + LAST_LINES) {
+                Some(more @ 1..) => {
+                    let left_out = format!("... {more} lines ...");
+                    let last = lines[lines.len() - LAST_LINES..].iter().copied();
+                    let shown = lines[..FIRST_LINES].iter().copied().chain([&*left_out]).chain(last);
+                    shown.collect::<Vec<_>>().join("\n")
+                }
+                _ => lines.join("\n"),
+            }
         };
         let internals = read(self.folder.join("internals.log"));
         format!("{}\n--- internals log ---\n{internals}", read(self.output()))
@@ -254,8 +262,9 @@ impl Run {
     }
 }
 
-/// How much of what a failed trial wrote is shown.
-const LINES_SHOWN: usize = 100;
+/// How much of what a failed trial wrote is shown: how it began, as with a seed, and how it ended.
+const FIRST_LINES: usize = 10;
+const LAST_LINES: usize = 80;
 
 /// A base with processes, with one of the startup methods.
 pub struct Processes {
