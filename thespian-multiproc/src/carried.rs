@@ -1,9 +1,10 @@
-//! A frame between two addresses, as data.
+//! A frame between two addresses, as data: in the bytes in which transports carry it.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use thespian_core::engine::link::{Frame, Lane};
-use thespian_core::{ActorAddress, Bytes, DeadReason, TypeName};
+use thespian_core::engine::link::Frame;
+use thespian_core::transport::wire::{Decoder, Encoder};
+use thespian_core::{ActorAddress, Bytes};
 
 /// A frame, with the addresses that it is from and to.
 #[derive(Debug)]
@@ -13,79 +14,44 @@ pub(crate) struct Carried {
     pub(crate) frame: Frame,
 }
 
-/// What a frame is in bytes.
-#[derive(Serialize, Deserialize)]
-enum Plain {
-    Data {
-        urgent: bool,
-        link: u64,
-        sequence: u64,
-        base: u64,
-        number: u64,
-        by_runtime: bool,
-        names: Vec<TypeName>,
-        bytes: Bytes,
-    },
-    Ack {
-        urgent: bool,
-        link: u64,
-        handled: u64,
-    },
-    Closed {
-        urgent: bool,
-        link: u64,
-        handled: u64,
-        reason: DeadReason,
-    },
-}
-
-fn lane(urgent: bool) -> Lane {
-    if urgent { Lane::Urgent } else { Lane::User }
+impl Carried {
+    pub(crate) fn new(from: ActorAddress, to: ActorAddress, frame: Frame) -> Carried {
+        Carried { from, to, frame }
+    }
 }
 
 impl Serialize for Carried {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let plain = match &self.frame {
-            Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => Plain::Data {
-                urgent: *lane == Lane::Urgent,
-                link: *link,
-                sequence: *sequence,
-                base: *base,
-                number: *number,
-                by_runtime: *by_runtime,
-                names: names.to_vec(),
-                bytes: Bytes(bytes.to_vec()),
-            },
-            Frame::Ack { lane, link, handled } => {
-                Plain::Ack { urgent: *lane == Lane::Urgent, link: *link, handled: *handled }
-            }
-            Frame::Closed { lane, link, handled, reason } => Plain::Closed {
-                urgent: *lane == Lane::Urgent,
-                link: *link,
-                handled: *handled,
-                reason: *reason,
-            },
-        };
-        (self.from, self.to, plain).serialize(serializer)
+        let mut bytes = Vec::new();
+        Encoder::default().frame(&mut bytes, &self.from, &self.to, &self.frame);
+        Bytes(bytes).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Carried {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Carried, D::Error> {
-        let (from, to, plain) = <(ActorAddress, ActorAddress, Plain)>::deserialize(deserializer)?;
-        let frame = match plain {
-            Plain::Data { urgent, link, sequence, base, number, by_runtime, names, bytes } => {
-                if names.is_empty() {
-                    return Err(D::Error::custom("a message without a type name"));
-                }
-                let (names, bytes) = (names.into(), bytes.0.into());
-                Frame::Data { lane: lane(urgent), link, sequence, base, number, by_runtime, names, bytes }
-            }
-            Plain::Ack { urgent, link, handled } => Frame::Ack { lane: lane(urgent), link, handled },
-            Plain::Closed { urgent, link, handled, reason } => {
-                Frame::Closed { lane: lane(urgent), link, handled, reason }
-            }
-        };
+        let bytes = Bytes::deserialize(deserializer)?;
+        let (from, to, frame) = Decoder::default().frame(&bytes.0).map_err(D::Error::custom)?;
         Ok(Carried { from, to, frame })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thespian_core::engine::link::Lane;
+    use thespian_core::{AddressKey, SystemId};
+
+    #[test]
+    fn a_frame_comes_back_as_it_was() {
+        let key = AddressKey::new([1; 16]);
+        let system = SystemId::from_bits(7);
+        let (from, to) = (key.seal(system, 1, 2), key.seal(system, 3, 4));
+        let carried = Carried::new(from, to, Frame::Ack { lane: Lane::Urgent, link: 5, handled: 6 });
+        let bytes = thespian_core::encode(&carried).expect("encodes");
+        let back: Carried = thespian_core::decode(&bytes, Default::default()).expect("decodes");
+        assert_eq!((back.from, back.to), (from, to));
+        assert!(matches!(back.frame, Frame::Ack { lane: Lane::Urgent, link: 5, handled: 6 }));
+        assert!(thespian_core::decode::<Carried>(&bytes[..bytes.len() - 1], Default::default()).is_err());
     }
 }

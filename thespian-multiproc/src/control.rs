@@ -9,7 +9,6 @@ use std::os::unix::net::UnixStream;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use thespian_core::engine::link::Frame;
 use thespian_core::engine::{ToAdmin, ToHost};
 use thespian_core::transport::Locator;
 use thespian_core::{
@@ -334,13 +333,6 @@ pub(crate) fn write_word(stream: &mut UnixStream, word: &[u8]) -> io::Result<()>
     let length = u32::try_from(word.len()).map_err(|_| io::Error::other("a word over the limit"))?;
     stream.write_all(&length.to_le_bytes())?;
     stream.write_all(word)
-}
-
-/// A frame that the admin sends or gets.
-impl Carried {
-    pub(crate) fn new(from: ActorAddress, to: ActorAddress, frame: Frame) -> Carried {
-        Carried { from, to, frame }
-    }
 }
 
 /// The name of a start argument that could not be encoded, and why.
