@@ -242,7 +242,15 @@ impl Run {
             let text = fs::read(path).unwrap_or_default();
             let text = String::from_utf8_lossy(&text).into_owned();
             let lines: Vec<&str> = text.lines().collect();
-            lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+            match lines.len().checked_sub(FIRST_LINES + LAST_LINES) {
+                Some(more @ 1..) => {
+                    let left_out = format!("... {more} lines ...");
+                    let last = lines[lines.len() - LAST_LINES..].iter().copied();
+                    let shown = lines[..FIRST_LINES].iter().copied().chain([&*left_out]).chain(last);
+                    shown.collect::<Vec<_>>().join("\n")
+                }
+                _ => lines.join("\n"),
+            }
         };
         let internals = read(self.folder.join("internals.log"));
         format!("{}\n--- internals log ---\n{internals}", read(self.output()))
@@ -254,8 +262,9 @@ impl Run {
     }
 }
 
-/// How much of what a failed trial wrote is shown.
-const LINES_SHOWN: usize = 60;
+/// How much of what a failed trial wrote is shown: how it began, as with a seed, and how it ended.
+const FIRST_LINES: usize = 10;
+const LAST_LINES: usize = 80;
 
 /// A base with processes, with one of the startup methods.
 pub struct Processes {
@@ -382,6 +391,8 @@ pub struct Process {
     pub parent: u32,
     /// What it is called: its arguments.
     pub title: String,
+    /// When it began, in the system's ticks: numbers are used again.
+    pub began: u64,
     /// Its state, `Z` where it has ended and nobody has asked how.
     pub state: char,
 }
@@ -398,15 +409,18 @@ impl Process {
         let stat = String::from_utf8_lossy(&read("stat")).into_owned();
         // The second field is a name between parentheses, which may hold anything.
         let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
-        let mut fields = after.split(' ');
-        let state = fields.next().and_then(|state| state.chars().next()).unwrap_or('X');
-        let parent = fields.next().and_then(|parent| parent.parse().ok()).unwrap_or(0);
-        Process { pid, parent, title: title.trim_end().into(), state }
+        // The third and all after it.
+        let fields: Vec<&str> = after.split(' ').collect();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
+        let state = field(3).chars().next().unwrap_or('X');
+        let (parent, began) = (field(4).parse().unwrap_or(0), field(22).parse().unwrap_or(0));
+        Process { pid, parent, title: title.trim_end().into(), began, state }
     }
 
     /// Whether it runs, or could.
     pub fn is_alive(&self) -> bool {
-        !matches!(Process::of(self.pid).state, 'X' | 'Z')
+        let now = Process::of(self.pid);
+        now.began == self.began && !matches!(now.state, 'X' | 'Z')
     }
 
     /// How much memory it has in use, in KiB.
@@ -422,6 +436,9 @@ impl Process {
     ///
     /// When there is no such process.
     pub fn signal(&self, signal: Signal) -> nix::Result<()> {
+        if Process::of(self.pid).began != self.began {
+            return Err(nix::errno::Errno::ESRCH);
+        }
         kill(Pid::from_raw(self.pid as i32), signal)
     }
 }

@@ -98,7 +98,7 @@ impl Account {
     }
 
     /// Checks the law: each message of a sender that lives ended in exactly one way, but that one whose receiver was killed
-    /// may have been handled before; of a sender that is gone, no more than `outstanding` have no end.
+    /// may have been dealt with before; of a sender that is gone, no more than `outstanding` have no end.
     ///
     /// # Errors
     ///
@@ -116,7 +116,8 @@ impl Account {
                 [1, 0, 0, 0] => sums.handled += 1,
                 [0, 1, 0, 0] => sums.poisoned += 1,
                 [0, 0, 1, 0] => sums.dead += 1,
-                [0 | 1, 0, 0, 1] => sums.unsure += 1,
+                // Handled or poisoned, but the word of that was lost with its receiver.
+                [0, 0, 0, 1] | [1, 0, 0, 1] | [0, 1, 0, 1] => sums.unsure += 1,
                 [0, 0, 0, 0] if !living.contains(&item.0) => {
                     sums.lost_with_sender += 1;
                     *open.entry(item.0).or_default() += 1;

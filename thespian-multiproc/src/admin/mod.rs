@@ -216,6 +216,9 @@ impl AdminProcess {
 
     /// How long nothing has to be done, at most.
     fn patience(&self) -> Option<Duration> {
+        if self.starter.knows_of_ends() {
+            return Some(Duration::ZERO);
+        }
         let suspects = self.suspects.iter().map(|(until, ..)| *until);
         let due = self.engine.poll_timeout().into_iter().chain(suspects).min()?;
         Some(due.since(self.clock.now()) + Duration::from_nanos(1))
@@ -249,7 +252,7 @@ impl AdminProcess {
             }
             self.perform();
         }
-        if children {
+        if children || self.starter.knows_of_ends() {
             self.bury();
         }
         let now = self.clock.now();

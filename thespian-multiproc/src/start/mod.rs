@@ -102,6 +102,11 @@ pub(crate) trait Starter {
         None
     }
 
+    /// Whether such an end is known already, so that the descriptor does not tell of it any more.
+    fn knows_of_ends(&self) -> bool {
+        false
+    }
+
     /// The next process that has ended and is not the admin's child.
     fn ended(&mut self) -> Option<(Pid, Ended)> {
         None

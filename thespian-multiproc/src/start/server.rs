@@ -148,6 +148,10 @@ impl Starter for ForkServer {
         Some(self.stream.as_raw_fd())
     }
 
+    fn knows_of_ends(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     fn ended(&mut self) -> Option<(Pid, Ended)> {
         while self.ended.is_empty() && !self.lost && has_input(&self.stream) {
             match self.hear() {
