@@ -757,6 +757,16 @@ fn relief_gives_a_paused_actor_some_messages_all_the_same() {
 }
 
 #[test]
+fn relief_ends_when_the_actor_sends_as_much_again() {
+    let mut h = paused();
+    h.gets('a', "one").gets('a', "two");
+    h.told(HostInput::Relief).gives(&["deliver a->h one"]);
+    // Two are what lies between the marks, and these are as many.
+    h.does(|ctx| sends(ctx, 'b', ["5", "6"])).gives(&["transmit h->b 5", "transmit h->b 6", "credit a 1"]);
+    assert_eq!(h.status(), "paused, user 1 system 0 outgoing 6");
+}
+
+#[test]
 fn relief_that_found_nothing_to_do_is_not_saved_up() {
     let mut h = paused();
     h.told(HostInput::Relief).gets('a', "one").gives(&[]);
