@@ -50,8 +50,8 @@ pub(crate) enum ToAdminProcess {
     Stopped(Counters),
     /// A client introduces itself: this is where it can be reached, and who it is.
     Attach { locator: Locator, pid: u32 },
-    /// A client's endpoint is gone, with what became of its messages.
-    Closed(ActorAddress, Counters),
+    /// These endpoints of a client are gone, with what became of their messages.
+    Closed(Vec<(ActorAddress, Counters)>),
     /// What became of the messages of all endpoints that a client has now.
     Counters(Counters),
     /// A client creates an actor.

@@ -64,6 +64,8 @@ pub(crate) struct Plane {
     admin: AdminLink,
     admin_address: ActorAddress,
     routes: HashMap<ActorAddress, Route>,
+    /// How many addresses the admin has been asked about and has not answered yet.
+    locating: usize,
     sweep_at: usize,
     /// What is to be done when the port can be used again.
     deferred: Vec<Later>,
@@ -106,7 +108,15 @@ impl Plane {
             // It is open: the process was born with it.
             let _ = port.watch(channel.descriptor(), CONTROL, Interest::Both);
         }
-        Plane { port, admin, admin_address, routes: HashMap::new(), sweep_at: SWEEP, deferred: Vec::new() }
+        Plane {
+            port,
+            admin,
+            admin_address,
+            routes: HashMap::new(),
+            locating: 0,
+            sweep_at: SWEEP,
+            deferred: Vec::new(),
+        }
     }
 
     /// Says something to the admin.
@@ -142,7 +152,9 @@ impl Plane {
     }
 
     fn locate(&mut self, address: ActorAddress, waiting: Vec<(ActorAddress, Frame)>, failed: bool) {
-        self.routes.insert(address, Route::Locating(waiting));
+        if !matches!(self.routes.insert(address, Route::Locating(waiting)), Some(Route::Locating(_))) {
+            self.locating += 1;
+        }
         let _ = self.say(&ToAdminProcess::Locate { address, failed });
     }
 
@@ -157,6 +169,11 @@ impl Plane {
     /// The process is about to end: its connections go when what was sent has been written.
     pub(crate) fn disconnect_all(&mut self) {
         self.port.disconnect_all();
+    }
+
+    /// Whether something waits for a connection, or to be written.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        self.locating > 0 || self.has_unwritten()
     }
 
     /// Whether something that was said or sent has not been written.
@@ -178,7 +195,7 @@ impl Plane {
     ) -> Brought {
         let mut brought = Brought::default();
         let mut control_ready = false;
-        let Plane { port, routes, deferred, admin, .. } = self;
+        let Plane { port, routes, deferred, admin, locating, .. } = self;
         let mut time = None;
         port.wait(timeout, &mut |event| match event {
             PortEvent::Frame { peer, from, to, frame } => {
@@ -188,6 +205,7 @@ impl Plane {
                     Some(Route::By { seen, .. }) => *seen = peer,
                     known => {
                         if let Some(Route::Locating(waiting)) = known {
+                            *locating -= 1;
                             // Whoever it is found us first.
                             let waiting = waiting.drain(..);
                             deferred.extend(waiting.map(|(sender, frame)| Later::Send {
@@ -299,6 +317,7 @@ impl Plane {
         let Some(Route::Locating(waiting)) = self.routes.get_mut(&address) else { return };
         let waiting = std::mem::take(waiting);
         self.routes.remove(&address);
+        self.locating -= 1;
         if waiting.is_empty() && !engines.is_owed_by(address) {
             return;
         }
@@ -320,7 +339,9 @@ impl Plane {
         engines: &mut dyn Engines,
         out: &mut Outputs,
     ) {
-        self.routes.remove(&address);
+        if let Some(Route::Locating(_)) = self.routes.remove(&address) {
+            self.locating -= 1;
+        }
         engines.peer_gone(now, address, reason, details, out);
     }
 

@@ -5,6 +5,7 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -111,7 +112,9 @@ pub(crate) fn set_title(title: &str) {
     if let Ok(name) = CString::new(short) {
         let _ = nix::sys::prctl::set_name(&name);
     }
-    let Some((start, end)) = argument_area() else { return };
+    // The same in every process that is forked from here.
+    static AREA: OnceLock<Option<(usize, usize)>> = OnceLock::new();
+    let Some((start, end)) = *AREA.get_or_init(argument_area) else { return };
     let room = end - start;
     if room < TITLE / 2 {
         return;

@@ -74,11 +74,13 @@ impl AdminProcess {
 
     pub(super) fn word_from_client(&mut self, peer: PeerId, word: ToAdminProcess) {
         match word {
-            ToAdminProcess::Closed(address, counters) => {
+            ToAdminProcess::Closed(endpoints) => {
                 let who = Who::Client(peer);
-                if self.slots.lease_at(&address).is_some_and(|lease| lease.holder == who) {
-                    self.engine.endpoint_closed(&counters);
-                    self.release(who, address);
+                for (address, counters) in endpoints {
+                    if self.slots.lease_at(&address).is_some_and(|lease| lease.holder == who) {
+                        self.engine.endpoint_closed(&counters);
+                        self.release(who, address);
+                    }
                 }
             }
             ToAdminProcess::Counters(counters) => {

@@ -24,6 +24,9 @@ const FEW_ADDRESSES: usize = 8;
 /// How many addresses are asked for at once.
 const MORE_ADDRESSES: u32 = 64;
 
+/// After how many endpoints that are gone the admin is told at once.
+const CLOSED_AT_ONCE: usize = 32;
+
 /// How many idle engines are kept for endpoints to come.
 const SPARE_ENDPOINTS: usize = 64;
 
@@ -62,11 +65,15 @@ pub(super) struct Core {
     named: BTreeMap<u64, Option<ActorAddress>>,
     updated: BTreeMap<u64, Result<(), Error>>,
     spare: Vec<Endpoint>,
+    /// Endpoints that are gone, of which the admin does not know.
+    closed: Vec<(ActorAddress, Counters)>,
     down: bool,
     /// Whether some thread waits with the port.
     pub(super) driving: bool,
     /// Who does so for all.
     pub(super) leader: Option<Waiter>,
+    /// The keeper sleeps until whoever leads is done.
+    pub(super) keeper_sleeps: bool,
     pub(super) waiters: Vec<(Waiter, Arc<Condvar>)>,
     /// How often callers have used this.
     pub(super) uses: u64,
@@ -180,9 +187,11 @@ impl Core {
             named: BTreeMap::new(),
             updated: BTreeMap::new(),
             spare: Vec::new(),
+            closed: Vec::new(),
             down: false,
             driving: false,
             leader: None,
+            keeper_sleeps: false,
             waiters: Vec::new(),
             uses: 0,
         }))
@@ -249,10 +258,21 @@ impl Core {
         if self.endpoints.0.get(address).is_some_and(Endpoint::is_done)
             && let Some(endpoint) = self.endpoints.0.remove(address)
         {
-            self.say(&ToAdminProcess::Closed(*address, *endpoint.counters()));
+            self.closed.push((*address, *endpoint.counters()));
+            if self.closed.len() >= CLOSED_AT_ONCE {
+                self.say_closed();
+            }
             if self.spare.len() < SPARE_ENDPOINTS {
                 self.spare.push(endpoint);
             }
+        }
+    }
+
+    /// Tells the admin which endpoints are gone. Not at once for each: a caller that asks often would wake it every time.
+    pub(super) fn say_closed(&mut self) {
+        if !self.closed.is_empty() {
+            let closed = std::mem::take(&mut self.closed);
+            self.say(&ToAdminProcess::Closed(closed));
         }
     }
 
@@ -274,6 +294,7 @@ impl Core {
             return Err(Error::InvalidActorAddress { address: to, problem });
         }
         if to == self.welcome.admin && message.is::<StatusReq>() {
+            self.say_closed();
             let counters = self.counters();
             self.say(&ToAdminProcess::Counters(counters));
         }
@@ -389,7 +410,7 @@ impl Core {
 
     /// Whether something is under way that nobody waits for.
     pub(super) fn has_pressing(&self) -> bool {
-        self.plane.has_unwritten() || self.endpoints.0.values().any(|endpoint| endpoint.unacknowledged() > 0)
+        self.plane.is_on_its_way()
     }
 
     pub(super) fn flush(&mut self) {
@@ -546,7 +567,9 @@ impl Core {
         let until = Instant::now() + LAST_WORDS;
         self.perform();
         self.flush();
-        while self.has_pressing() && !self.down && Instant::now() < until {
+        self.say_closed();
+        let waits = |core: &Core| core.endpoints.0.values().any(|endpoint| endpoint.unacknowledged() > 0);
+        while (self.has_pressing() || waits(self)) && !self.down && Instant::now() < until {
             self.turn(Some(Duration::from_millis(10)));
             self.flush();
         }

@@ -120,7 +120,9 @@ impl Shared {
         {
             next.notify_one();
         }
-        self.keeper.notify_one();
+        if core.keeper_sleeps && core.leader.is_none() {
+            self.keeper.notify_one();
+        }
         found
     }
 }
@@ -234,7 +236,9 @@ fn keep(shared: &Shared) {
         let used = core.uses;
         if core.leader.is_some() {
             // Whoever leads wakes it when done.
+            core.keeper_sleeps = true;
             shared.keeper.wait(&mut core);
+            core.keeper_sleeps = false;
             continue;
         }
         if !core.has_pressing() {
@@ -243,6 +247,7 @@ fn keep(shared: &Shared) {
                 continue;
             }
         }
+        core.say_closed();
         core.perform();
         core.flush();
         let patience = core.patience().map_or(LONG, |patience| patience.min(LONG));
@@ -273,10 +278,9 @@ impl RunningSystem for ClientSystem {
     fn close(&self, endpoint: ActorAddress) {
         // Unlike others it is done inside an actor's code too: it waits for nothing.
         let mut core = self.shared.lock();
+        // What this says to others goes with the next message, or when the keeper looks.
         core.close(&endpoint);
         core.perform();
-        core.flush();
-        self.shared.keeper.notify_one();
     }
 
     fn tell(&self, endpoint: ActorAddress, target: ActorAddress, message: AnyMessage) -> Result<(), Error> {
