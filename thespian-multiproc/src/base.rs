@@ -139,7 +139,7 @@ impl Base for Multiproc {
         }))
     }
 
-    /// Joins the system that runs where this one would be. It needs no [`init`](crate::init): no process is started.
+    /// Joins the system that runs where this one would be. It needs no [`init`](fn@crate::init): no process is started.
     fn attach(mut self: Box<Self>, mut settings: Settings) -> Result<Arc<dyn RunningSystem>, Error> {
         let base = self.transport.base();
         self.transport.configure(&mut settings.capabilities, &settings.limits)?;

@@ -29,7 +29,7 @@
 //!
 //! A system has one *admin* process, one process for each actor, and the programs that are attached to it, its *clients*.
 //! The admin knows where everybody is, starts processes and notes their ends; messages go from process to process and not
-//! through it. All processes of a system are the same program, started again: [`init`] is where they find out.
+//! through it. All processes of a system are the same program, started again: [`init`](fn@init) is where they find out.
 //!
 //! # Dependencies
 //!

@@ -137,7 +137,7 @@ impl TroupeStart {
 impl<W: Actor> Troupe<W> {
     /// The actor types of such a troupe, for programs whose actors have processes of their own: these know by name what
     /// the program's `main` gives them, and generic types cannot register themselves. A troupe that
-    /// [`troupe!`](crate::troupe) names is one more type.
+    /// [`troupe!`](macro@crate::troupe) names is one more type.
     ///
     /// ```ignore
     /// thespian_multiproc::Init::new().actors(Troupe::<Resizer>::types()).actors(actors![Resizers]).run();

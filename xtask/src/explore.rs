@@ -34,6 +34,9 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 const DEFAULT_SEEDS: u64 = 2000;
+
+/// Within how many seeds a planted bug has to be found, where nothing else is said: the hunt for it ends with the first.
+const HUNTED_SEEDS: u64 = 5000;
 const DEFAULT_FROM: u64 = 1;
 
 /// Which seeds are explored.
@@ -92,13 +95,13 @@ fn power(root: &Path, seeds: Seeds, rotate: Option<u64>) -> Outcome {
         bugs = rotated(&bugs, count, hash(Cmd::git(&["rev-parse", "HEAD"]).read(root)?.trim()));
     }
     println!(
-        "exploring {} seeds from {} with {} of {known} planted bugs",
+        "exploring {} seeds from {}, and up to {HUNTED_SEEDS} with each of {} of {known} planted bugs",
         seeds.count,
         seeds.from,
         bugs.len()
     );
     control(root, seeds)?;
-    hunt(root, seeds, &bugs)
+    hunt(root, Seeds { count: seeds.count.max(HUNTED_SEEDS), ..seeds }, &bugs)
 }
 
 /// Plants each bug in turn and prints what was found.
