@@ -349,7 +349,7 @@ impl Subject for Processes {
     fn kill(&self, actor: &ActorAddress) {
         let systems = self.systems.lock().expect("nobody panics with it");
         let pid = systems.iter().find_map(|system| pid_of(system, actor)).expect("it has a process");
-        Process::of(pid).signal(Signal::SIGKILL).expect("it can be killed");
+        Process::of(pid).kill();
     }
 
     fn finish(&self) {
@@ -371,6 +371,15 @@ pub fn folder() -> PathBuf {
 pub fn pid_of(system: &ActorSystem, actor: &ActorAddress) -> Option<u32> {
     let status: ActorStatus = system.request(actor, StatusReq, Duration::from_secs(20)).ok()?;
     status.pid
+}
+
+/// Kills the process of an actor, as `kill -9` does.
+///
+/// # Panics
+///
+/// If it has none.
+pub fn kill_actor(system: &ActorSystem, actor: &ActorAddress) {
+    Process::of(pid_of(system, actor).expect("it has a process")).kill();
 }
 
 /// A process, as the system shows it.
@@ -414,6 +423,10 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+
+    fn kill(&self) {
+        self.signal(Signal::SIGKILL).expect("it can be killed");
     }
 
     /// Sends it a signal.
