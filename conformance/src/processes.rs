@@ -92,9 +92,20 @@ impl Suite {
     /// Scenarios of its own, with a startup method.
     pub fn scenarios(mut self, method: &'static str, scenarios: &'static [ProcessScenario]) -> Suite {
         for (name, run) in scenarios {
-            let subject = self.subject(method);
-            self.trials.push((format!("{method}::{name}"), Box::new(move || run(&subject))));
+            self = self.trial(method, name, run);
         }
+        self
+    }
+
+    /// One scenario, with a startup method.
+    pub fn trial(
+        mut self,
+        method: &'static str,
+        name: &str,
+        run: impl FnOnce(&Processes) + Send + 'static,
+    ) -> Suite {
+        let subject = self.subject(method);
+        self.trials.push((format!("{method}::{name}"), Box::new(move || run(&subject))));
         self
     }
 
