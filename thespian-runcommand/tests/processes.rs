@@ -10,6 +10,8 @@ mod kit;
 mod ground;
 #[path = "commands/logs.rs"]
 mod logs;
+#[path = "commands/responsive.rs"]
+mod responsive;
 #[path = "commands/results.rs"]
 mod results;
 #[path = "commands/scenarios.rs"]
@@ -25,7 +27,7 @@ use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
 
 use ground::Ground;
-use scenarios::every_scenario;
+use scenarios::{every_scenario, every_scenario_with_a_watch};
 
 /// Collects the log of the process that the test is in, which is not the actor's.
 const ELSEWHERE: &str = "logs::without_a_logger_the_processs_log_is_used";
@@ -34,18 +36,20 @@ type Scenario = (&'static str, fn(&mut Ground));
 
 macro_rules! list {
     ($($module:ident { $($scenario:ident),* $(,)? })*) => {
-        const SCENARIOS: &[Scenario] = &[$($(
+        &[$($(
             (concat!(stringify!($module), "::", stringify!($scenario)), crate::$module::$scenario)
-        ),*),*];
+        ),*),*]
     };
 }
 
-every_scenario!(list);
+const SCENARIOS: &[Scenario] = every_scenario!(list);
+
+const WITH_A_WATCH: &[Scenario] = every_scenario_with_a_watch!(list);
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
-    let played = SCENARIOS.iter().filter(|(name, _)| *name != ELSEWHERE);
+    let played = SCENARIOS.iter().chain(WITH_A_WATCH).filter(|(name, _)| *name != ELSEWHERE);
     let suite = played.fold(suite, |suite, (name, play)| {
         suite.trial("fork", name, move |_| {
             let mut ground = Ground::on(put_on, Default::default());

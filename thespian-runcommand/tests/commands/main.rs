@@ -20,7 +20,7 @@ mod scenarios;
 mod streams;
 
 use ground::Ground;
-use scenarios::every_scenario;
+use scenarios::{every_scenario, every_scenario_with_a_watch};
 
 /// Plays every scenario on every ground.
 macro_rules! scenarios {
@@ -45,4 +45,12 @@ macro_rules! scenarios {
     };
 }
 
+/// Plays scenarios on a stage alone.
+macro_rules! on_a_stage {
+    ($($module:ident { $($scenario:ident),* $(,)? })*) => {
+        scenarios! { @ground on_stage Ground::watching; $($module { $($scenario),* })* }
+    };
+}
+
 every_scenario!(scenarios);
+every_scenario_with_a_watch!(on_a_stage);

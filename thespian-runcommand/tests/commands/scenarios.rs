@@ -1,6 +1,6 @@
-//! The names of all scenarios that hold in either mode.
+//! The names of all scenarios.
 
-/// Has a macro make something of every scenario.
+/// Has a macro make something of every scenario that holds in either mode.
 macro_rules! every_scenario {
     ($then:ident) => {
         $then! {
@@ -49,4 +49,22 @@ macro_rules! every_scenario {
     };
 }
 
-pub(crate) use every_scenario;
+/// Has a macro make something of every scenario that an actor can only play while it watches.
+macro_rules! every_scenario_with_a_watch {
+    ($then:ident) => {
+        $then! {
+            responsive {
+                an_abort_ends_the_command_that_runs_and_no_other,
+                an_aborted_command_that_goes_on_is_killed_after_the_grace,
+                output_comes_while_the_command_runs,
+                a_flood_of_output_does_not_hide_an_abort,
+                any_other_message_leaves_the_watch_in_force,
+                a_full_queue_answers_and_names_the_limit,
+                without_a_queue_a_second_command_is_refused,
+                a_command_that_is_stopped_is_terminated_all_the_same,
+            }
+        }
+    };
+}
+
+pub(crate) use {every_scenario, every_scenario_with_a_watch};
