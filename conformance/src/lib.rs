@@ -346,4 +346,25 @@ suite! { $
         pending_wakeups_are_counted,
         an_actor_has_a_limited_number_of_pending_wakeups,
     }
+    watch {
+        the_capability_says_whether_descriptors_are_watched,
+        a_readable_descriptor_brings_one_message needs Watch,
+        what_is_readable_already_is_told_at_once needs Watch,
+        of_several_descriptors_the_readable_ones_are_told needs Watch,
+        the_message_comes_from_the_actor_itself needs Watch,
+        a_watch_holds_until_the_next_message needs Watch,
+        a_wakeup_ends_a_watch_too needs Watch,
+        the_latest_watch_replaces_the_one_before needs Watch,
+        messages_and_wakeups_go_on_while_descriptors_are_watched needs Watch,
+        an_actor_that_always_has_messages_hears_of_its_descriptors needs Watch,
+        descriptors_that_are_not_open_are_ignored needs Watch,
+        a_descriptor_that_is_given_twice_is_told_once needs Watch,
+        a_descriptor_may_be_closed_while_it_is_watched needs Watch,
+        a_file_is_readable_at_once needs Watch,
+        the_end_of_a_stream_is_readable needs Watch,
+        a_message_without_a_handler_ends_the_watch needs Watch,
+        a_handler_for_what_has_none_keeps_the_watch needs Watch,
+        a_handler_that_fails_watches_nothing needs Watch,
+        nothing_is_told_after_an_exit needs Watch,
+    }
 }

@@ -92,9 +92,20 @@ impl Suite {
     /// Scenarios of its own, with a startup method.
     pub fn scenarios(mut self, method: &'static str, scenarios: &'static [ProcessScenario]) -> Suite {
         for (name, run) in scenarios {
-            let subject = self.subject(method);
-            self.trials.push((format!("{method}::{name}"), Box::new(move || run(&subject))));
+            self = self.trial(method, name, run);
         }
+        self
+    }
+
+    /// One scenario, with a startup method.
+    pub fn trial(
+        mut self,
+        method: &'static str,
+        name: &str,
+        run: impl FnOnce(&Processes) + Send + 'static,
+    ) -> Suite {
+        let subject = self.subject(method);
+        self.trials.push((format!("{method}::{name}"), Box::new(move || run(&subject))));
         self
     }
 
@@ -358,7 +369,7 @@ impl Subject for Processes {
     fn kill(&self, actor: &ActorAddress) {
         let systems = self.systems.lock().expect("nobody panics with it");
         let pid = systems.iter().find_map(|system| pid_of(system, actor)).expect("it has a process");
-        Process::of(pid).signal(Signal::SIGKILL).expect("it can be killed");
+        Process::of(pid).kill();
     }
 
     fn finish(&self) {
@@ -380,6 +391,15 @@ pub fn folder() -> PathBuf {
 pub fn pid_of(system: &ActorSystem, actor: &ActorAddress) -> Option<u32> {
     let status: ActorStatus = system.request(actor, StatusReq, Duration::from_secs(20)).ok()?;
     status.pid
+}
+
+/// Kills the process of an actor, as `kill -9` does.
+///
+/// # Panics
+///
+/// If it has none.
+pub fn kill_actor(system: &ActorSystem, actor: &ActorAddress) {
+    Process::of(pid_of(system, actor).expect("it has a process")).kill();
 }
 
 /// A process, as the system shows it.
@@ -428,6 +448,10 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+
+    fn kill(&self) {
+        self.signal(Signal::SIGKILL).expect("it can be killed");
     }
 
     /// Sends it a signal.

@@ -98,6 +98,13 @@ impl Bench {
         self.settle()
     }
 
+    /// A descriptor can be read; if the handler has a message in hand, it has not begun with it.
+    fn ready(&mut self, descriptor: i32) -> &mut Bench {
+        let outstanding = self.in_hand.take();
+        self.host.descriptors_ready(self.now, vec![descriptor], outstanding, &mut self.out);
+        self.settle()
+    }
+
     fn credited(&mut self, count: u32) -> &mut Bench {
         self.host.credited(self.now, count, &mut self.out);
         self.settle()
@@ -1178,4 +1185,46 @@ fn a_wakeup_that_a_long_handler_asked_for_comes_before_those_that_were_due_later
     h.at(30).settle();
     h.gives(&["deliver h=>h wakeup(5ms due at 10)"]);
     h.finishes().gives(&["deliver h=>h wakeup(20ms due at 20)"]);
+}
+
+// -- watched descriptors ---------------------------------------------------------------------------------------
+
+#[test]
+fn word_of_descriptors_comes_before_what_waits() {
+    let mut h = Bench::new();
+    h.ready(3).gives(&["deliver h=>h watch[3]"]);
+    h.gets('a', "one").gets('a', "two").finishes().gives(&["deliver a->h one"]);
+    // The handler has not begun with it.
+    h.ready(4).gives(&["deliver h=>h watch[4]"]);
+    h.finishes().gives(&["deliver a->h one"]);
+    h.finishes().gives(&["deliver a->h two"]);
+}
+
+#[test]
+fn word_of_descriptors_does_not_come_between_attempts() {
+    let mut h = Bench::new();
+    h.gets('a', "one").anything();
+    h.fails("first").anything();
+    h.ready(3).gives(&["deliver a->h one"]);
+    h.fails("second").anything();
+    h.ready(3).gives(&["deliver h=>h watch[3]"]);
+}
+
+#[test]
+fn word_of_descriptors_does_not_put_off_an_exit() {
+    let mut h = Bench::new();
+    h.gets('a', ActorExitRequest::new()).anything();
+    h.ready(3).gives(&["deliver a->h exit"]);
+    h.finishes().anything();
+    h.ready(3).gives(&[]);
+}
+
+#[test]
+fn a_paused_actor_has_word_of_descriptors_first_when_it_goes_on() {
+    let mut h = Bench::new();
+    h.gets('a', "go").does(|ctx| sends(ctx, 'b', ["1", "2", "3", "4"])).anything();
+    h.gets('a', "waits").anything();
+    h.ready(3).gives(&[]);
+    h.credited(2).gives(&["deliver h=>h watch[3]"]);
+    h.finishes().gives(&["deliver a->h waits"]);
 }

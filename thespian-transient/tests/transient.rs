@@ -1,22 +1,22 @@
 //! Transient actors: what holds on every base, and when they exit, in virtual time.
 
-mod kit;
+pub(crate) mod kit;
 
 use std::time::Duration;
 
 use kit::{SOON, Stage, on_every_base};
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorStatus, AnyMessage, ChildActorExited, Context,
-    Error, ExitCause, Failure, FailurePolicy, Handled, Message, PoisonMessage, StatusReq, WakeupMessage,
-    actor, actors, require_capability,
+    Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorStatus, ActorTypes, AnyMessage, ChildActorExited,
+    Context, Error, ExitCause, Failure, FailurePolicy, Handled, Message, PoisonMessage, StatusReq,
+    WakeupMessage, actor, actors, require_capability,
 };
 use thespian_sim::{Faults, Sim};
 use thespian_transient::{ExitDelay, LONGEST_EXIT_DELAY, Millis, Seconds, Transient, TransientIdle};
 
-type Brief = Millis<40>;
+pub(crate) type Brief = Millis<40>;
 
-on_every_base! { actors![Transient<Probe, Brief>, TransientIdle<Probe, Brief>, TransientIdle<Till>];
+on_every_base! { actor_types();
     an_actor_that_was_used_exits,
     an_actor_that_was_never_used_stays,
     messages_of_the_runtime_are_no_use,
@@ -33,9 +33,29 @@ on_every_base! { actors![Transient<Probe, Brief>, TransientIdle<Probe, Brief>, T
     nobody_else_can_end_it_with_a_forged_wakeup,
 }
 
+/// Types with parameters are not found by name unless they are given.
+pub(crate) fn actor_types() -> ActorTypes {
+    actors![
+        Transient<Probe>,
+        Transient<Probe, Brief>,
+        Transient<Probe, Forever>,
+        Transient<Probe, Millis<1>>,
+        Transient<Probe, Seconds<0>>,
+        Transient<Till>,
+        Transient<TransientIdle<Probe, Brief>, Brief>,
+        Transient<TransientIdle<Probe, Seconds<3600>>, Brief>,
+        TransientIdle<Probe, Brief>,
+        TransientIdle<Probe, Millis<0>>,
+        TransientIdle<Probe, Millis<1>>,
+        TransientIdle<Probe, Seconds<{ u64::MAX }>>,
+        TransientIdle<Till>,
+        TransientIdle<Transient<Probe, Seconds<3600>>, Brief>,
+    ]
+}
+
 /// Remembers what it was given, and tells whoever used it first when it exits.
 #[derive(Default)]
-struct Probe {
+pub(crate) struct Probe {
     user: Option<ActorAddress>,
     journal: Vec<Entry>,
     ticking: bool,
@@ -46,7 +66,7 @@ type Entry = (String, Duration);
 
 /// Is answered with the time.
 #[derive(Serialize, Deserialize, Message)]
-struct Use;
+pub(crate) struct Use;
 
 /// Fails as often as it is given.
 #[derive(Serialize, Deserialize, Message)]
@@ -109,7 +129,7 @@ impl Probe {
 }
 
 /// Uses the actor, and returns when that was.
-fn use_it(stage: &Stage, actor: &ActorAddress) -> Duration {
+pub(crate) fn use_it(stage: &Stage, actor: &ActorAddress) -> Duration {
     let answer = stage.ask(actor, Use, SOON).expect("up");
     answer.take().expect("the time")
 }
@@ -194,32 +214,34 @@ fn the_actor_gets_an_exit_request_like_any_other(stage: &Stage) {
     }
 }
 
+/// Has a transient child, and passes notices on.
+#[derive(Default)]
+struct Parent {
+    listener: Option<ActorAddress>,
+}
+
+#[actor]
+impl Parent {
+    fn begin(&mut self, _: &(), ctx: &mut Context<'_>) {
+        self.listener = Some(ctx.sender());
+        let child = ctx.create_actor::<TransientIdle<Probe, Brief>>();
+        ctx.send(&child, Procreate);
+    }
+
+    fn grandchild(&mut self, grandchild: &ActorAddress, ctx: &mut Context<'_>) {
+        if let Some(listener) = self.listener {
+            ctx.send(&listener, (*grandchild, ctx.sender()));
+        }
+    }
+
+    fn told(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
+        if let Some(listener) = self.listener {
+            ctx.send(&listener, (notice.child_address, notice.cause == ExitCause::Requested));
+        }
+    }
+}
+
 fn the_parent_is_told_and_the_children_go_too(stage: &Stage) {
-    /// Has a transient child, and passes notices on.
-    #[derive(Default)]
-    struct Parent {
-        listener: Option<ActorAddress>,
-    }
-    #[actor]
-    impl Parent {
-        fn begin(&mut self, _: &(), ctx: &mut Context<'_>) {
-            self.listener = Some(ctx.sender());
-            let child = ctx.create_actor::<TransientIdle<Probe, Brief>>();
-            ctx.send(&child, Procreate);
-        }
-
-        fn grandchild(&mut self, grandchild: &ActorAddress, ctx: &mut Context<'_>) {
-            if let Some(listener) = self.listener {
-                ctx.send(&listener, (*grandchild, ctx.sender()));
-            }
-        }
-
-        fn told(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
-            if let Some(listener) = self.listener {
-                ctx.send(&listener, (notice.child_address, notice.cause == ExitCause::Requested));
-            }
-        }
-    }
     let parent = stage.create_actor::<Parent>().expect("created");
     let family = stage.ask(&parent, (), SOON).expect("up").take();
     let (grandchild, child): (ActorAddress, ActorAddress) = family.expect("the family");
@@ -283,13 +305,14 @@ fn a_transient_actor_is_created_like_the_one_inside(stage: &Stage) {
     }
 }
 
-fn a_delay_that_cannot_be_used_is_refused(stage: &Stage) {
-    struct Forever;
-    impl ExitDelay for Forever {
-        fn exit_delay() -> Duration {
-            LONGEST_EXIT_DELAY + Duration::from_nanos(1)
-        }
+struct Forever;
+impl ExitDelay for Forever {
+    fn exit_delay() -> Duration {
+        LONGEST_EXIT_DELAY + Duration::from_nanos(1)
     }
+}
+
+fn a_delay_that_cannot_be_used_is_refused(stage: &Stage) {
     let refused = [
         stage.create_actor::<Transient<Probe, Seconds<0>>>(),
         stage.create_actor::<TransientIdle<Probe, Millis<0>>>(),
@@ -302,25 +325,27 @@ fn a_delay_that_cannot_be_used_is_refused(stage: &Stage) {
     }
 }
 
-fn a_parent_hears_of_a_delay_that_cannot_be_used(stage: &Stage) {
-    #[derive(Default)]
-    struct Parent {
-        listener: Option<ActorAddress>,
-    }
-    #[actor]
-    impl Parent {
-        fn begin(&mut self, _: &(), ctx: &mut Context<'_>) {
-            self.listener = Some(ctx.sender());
-            ctx.create_actor::<Transient<Probe, Seconds<0>>>();
-        }
+#[derive(Default)]
+struct HopefulParent {
+    listener: Option<ActorAddress>,
+}
 
-        fn told(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
-            if let Some(listener) = self.listener {
-                ctx.send(&listener, notice.cause.to_string());
-            }
+#[actor]
+impl HopefulParent {
+    fn begin(&mut self, _: &(), ctx: &mut Context<'_>) {
+        self.listener = Some(ctx.sender());
+        ctx.create_actor::<Transient<Probe, Seconds<0>>>();
+    }
+
+    fn told(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
+        if let Some(listener) = self.listener {
+            ctx.send(&listener, notice.cause.to_string());
         }
     }
-    let parent = stage.create_actor::<Parent>().expect("created");
+}
+
+fn a_parent_hears_of_a_delay_that_cannot_be_used(stage: &Stage) {
+    let parent = stage.create_actor::<HopefulParent>().expect("created");
     let why: String = stage.ask(&parent, (), SOON).expect("up").take().expect("a notice");
     assert!(why.contains("setting exit_delay: is zero"), "{why}");
 }

@@ -15,7 +15,7 @@ use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
     ChildActorExited, Counters, DeadReason, Envelope, ExitCause, Failure, FailurePolicy, Flow, Limits,
-    PoisonMessage, QueueStatus, StatusReq, Time, WakeupMessage,
+    PoisonMessage, QueueStatus, StatusReq, Time, WakeupMessage, WatchMessage,
 };
 
 /// What an actor's engine is made with.
@@ -306,6 +306,34 @@ impl Host {
             if self.phase == Phase::Accepted {
                 self.recursive = request.is_recursive();
             }
+        }
+    }
+
+    /// Descriptors that the actor watches can be read; `outstanding` is the delivery that its handler has not begun with, if
+    /// there is one.
+    ///
+    /// Word of them comes before what waits: each message ends the watch (guide section 5.2.1), so an actor that always has
+    /// messages would never hear of its descriptors otherwise. An attempt that is not the first, and an exit, are not put off.
+    pub fn descriptors_ready(
+        &mut self,
+        now: Time,
+        descriptors: Vec<i32>,
+        outstanding: Option<Envelope>,
+        out: &mut Outputs,
+    ) {
+        let can_wait = self.phase == Phase::Running && !self.paused && self.attempts == 0;
+        match outstanding {
+            Some(envelope) if can_wait => {
+                self.busy = false;
+                self.mailbox.push_front(envelope);
+            }
+            Some(envelope) => return out.deliver(envelope),
+            None => {}
+        }
+        if self.phase == Phase::Running {
+            let message = AnyMessage::new(WatchMessage { ready: descriptors });
+            self.mailbox.push_front(message.seal(&self.address, &self.address).by_runtime());
+            self.next(now, out);
         }
     }
 

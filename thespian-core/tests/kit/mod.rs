@@ -27,7 +27,7 @@ use thespian_core::{
     Actions, Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorStatus, AddressKey, AnyMessage,
     Capabilities, ChildActorExited, Context, DeadEnvelope, Envelope, Environment, Failure, FailurePolicy,
     Flow, Handled, Limits, Message, PoisonMessage, StatusReq, SystemId, SystemStatus, Time, TypeName, Value,
-    WakeupMessage,
+    WakeupMessage, WatchMessage,
 };
 
 /// The system of all addresses that [`actor`] makes.
@@ -381,6 +381,9 @@ pub(crate) fn text(message: &AnyMessage) -> String {
     if let Some(wakeup) = message.downcast_ref::<WakeupMessage>() {
         let payload = wakeup.payload.as_ref().map(|payload| format!(" {}", text(payload)));
         return format!("wakeup({:?}{})", wakeup.delay_period, payload.unwrap_or_default());
+    }
+    if let Some(watch) = message.downcast_ref::<WatchMessage>() {
+        return format!("watch{:?}", watch.ready);
     }
     if let Some(dead) = message.downcast_ref::<DeadEnvelope>() {
         let (from, to) = (name(&dead.sender), name(&dead.dead_address));

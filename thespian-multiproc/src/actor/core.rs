@@ -7,9 +7,7 @@ use std::time::Duration;
 use thespian_core::engine::link::Frame;
 use thespian_core::engine::{Departure, Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
 use thespian_core::transport::Interest;
-use thespian_core::{
-    ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time, WatchMessage,
-};
+use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time};
 
 use crate::board::Board;
 use crate::clock::Clock;
@@ -48,7 +46,10 @@ pub(super) struct Core {
     named: BTreeMap<u64, Option<ActorAddress>>,
     calls: u64,
     watched: Vec<i32>,
+    /// Those of them that are ready, of which the actor has no word yet.
     ready: Vec<i32>,
+    /// The actor has been given word of ready descriptors, and has not taken it yet.
+    offered: bool,
     signals: Signals,
     lifeline: bool,
     board: Arc<Board>,
@@ -126,6 +127,7 @@ impl Core {
             calls: 0,
             watched: Vec::new(),
             ready: Vec::new(),
+            offered: false,
             signals,
             lifeline,
             board,
@@ -336,18 +338,21 @@ impl Core {
         }
         self.watched.clear();
         self.ready.clear();
+        self.offered = false;
     }
 
-    /// Lets the actor have word of ready descriptors, when it has nothing else to do.
+    /// Lets the actor have word of ready descriptors, before any other message.
     pub(super) fn offer_ready(&mut self) {
-        if self.ready.is_empty() {
+        if self.ready.is_empty() || self.offered {
             return;
         }
+        // Until the actor takes it, further word would be about the same watch.
+        self.offered = true;
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
         ready.dedup();
-        let message = AnyMessage::new(WatchMessage { ready }).seal(&self.me, &self.me).by_runtime();
-        self.host.arrived(self.clock.now(), message, &mut self.out);
+        let outstanding = self.out.poll_delivery();
+        self.host.descriptors_ready(self.clock.now(), ready, outstanding, &mut self.out);
     }
 
     // -- what a handler asks the admin -------------------------------------------------------------------------

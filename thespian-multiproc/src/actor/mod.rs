@@ -227,6 +227,7 @@ impl Running {
             if core.restart || core.recheck {
                 core = self.user_code(&shared, core);
             }
+            core.offer_ready();
             if let Some(envelope) = core.out.poll_delivery() {
                 core.unwatch();
                 let now;
@@ -237,7 +238,6 @@ impl Running {
                 }
             }
             in_a_row = 0;
-            core.offer_ready();
             core.perform();
             core.plane.flush();
             let patience = if core.out.is_empty() { core.patience() } else { Some(Duration::ZERO) };

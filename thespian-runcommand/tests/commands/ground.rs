@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thespian_core::{
-    ActorAddress, ActorExitRequest, ActorSystem, Answer, AnyMessage, IntoMessage, Message, Private,
+    ActorAddress, ActorExitRequest, ActorSystem, Answer, AnyMessage, Builder, IntoMessage, Message, Private,
 };
 use thespian_runcommand::{Command, CommandResult, RunCommand, RunCommandSettings, RunCommandWith};
 use thespian_sim::Sim;
@@ -14,8 +14,15 @@ use crate::kit::{Stage, address};
 /// Longer than anything takes, also on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
+/// Puts a base into a builder.
+pub(crate) type On = fn(Builder) -> Builder;
+
+/// How much later than to one of them a message comes to the other of two that are outside.
+const AFTER: Duration = Duration::from_millis(50);
+
+#[expect(clippy::large_enum_variant, reason = "a test has one")]
 pub(crate) enum Ground {
-    System { system: ActorSystem, asker: Private, watcher: Private, actor: ActorAddress },
+    System { system: ActorSystem, asker: Private, watcher: Private, actor: ActorAddress, base: On },
     Stage(Box<Stage>),
 }
 
@@ -24,17 +31,18 @@ const WATCHER: u64 = 11;
 
 impl Ground {
     pub(crate) fn simple(settings: RunCommandSettings) -> Ground {
-        Ground::on(ActorSystem::builder().base(Simple).unregistered().start().unwrap(), settings)
+        Ground::on(|builder| builder.base(Simple), settings)
     }
 
     pub(crate) fn simulated(settings: RunCommandSettings) -> Ground {
-        Ground::on(ActorSystem::builder().base(Sim::new(3)).unregistered().start().unwrap(), settings)
+        Ground::on(|builder| builder.base(Sim::new(3)), settings)
     }
 
-    fn on(system: ActorSystem, settings: RunCommandSettings) -> Ground {
+    pub(crate) fn on(base: On, settings: RunCommandSettings) -> Ground {
+        let system = base(ActorSystem::builder().unregistered()).start().unwrap();
         let actor = system.create(RunCommand::of(settings).unwrap()).unwrap();
         let (asker, watcher) = (system.private().unwrap(), system.private().unwrap());
-        Ground::System { system, asker, watcher, actor }
+        Ground::System { system, asker, watcher, actor, base }
     }
 
     pub(crate) fn watching(settings: RunCommandSettings) -> Ground {
@@ -44,8 +52,7 @@ impl Ground {
     /// The same, with other settings.
     pub(crate) fn again(&self, settings: RunCommandSettings) -> Ground {
         match self {
-            Ground::System { system, .. } if system.base() == "simpleSystemBase" => Ground::simple(settings),
-            Ground::System { .. } => Ground::simulated(settings),
+            Ground::System { base, .. } => Ground::on(*base, settings),
             Ground::Stage(_) => Ground::watching(settings),
         }
     }
@@ -86,8 +93,12 @@ impl Ground {
         match self {
             Ground::System { system, asker, watcher, .. } => {
                 let Answer::Message(reply) = asker.listen(SOON).unwrap() else { panic!("no answer came") };
-                // In the simulator what goes to somebody else may take longer, by some virtual time.
-                let delay = if system.base() == "simpleSystemBase" { Duration::ZERO } else { SOON };
+                // What goes to somebody else may take longer: in the simulator by some virtual time.
+                let delay = match system.base() {
+                    "simpleSystemBase" => Duration::ZERO,
+                    "simulatedSystemBase" => SOON,
+                    _ => AFTER,
+                };
                 while let Answer::Message(reply) = watcher.listen(delay).unwrap() {
                     seen.push(reply.message);
                 }

@@ -1,6 +1,7 @@
 //! What the actor does with commands, blocking on the simple base and in the simulator, and watching on a stage.
 //!
 //! - `ground`: what the scenarios stand on.
+//! - `scenarios`: the names of those that are played in either mode.
 //! - `results`: what becomes of a command, in either mode.
 //! - `streams`: input, output, partial output.
 //! - `logs`: what is logged, and what is not.
@@ -15,9 +16,11 @@ mod ground;
 mod logs;
 mod responsive;
 mod results;
+mod scenarios;
 mod streams;
 
 use ground::Ground;
+use scenarios::{every_scenario, every_scenario_with_a_watch};
 
 /// Plays every scenario on every ground.
 macro_rules! scenarios {
@@ -42,46 +45,12 @@ macro_rules! scenarios {
     };
 }
 
-scenarios! {
-    results {
-        a_command_that_succeeds_says_so,
-        an_exit_code_is_the_commands,
-        a_signal_is_a_negative_exit_code,
-        a_signal_without_a_name_is_one_too,
-        a_program_that_is_not_there_is_the_systems_error,
-        a_program_that_may_not_be_run_is_the_systems_error,
-        a_script_gets_its_arguments,
-        the_environment_is_the_one_given_or_the_actors,
-        a_command_that_takes_too_long_is_terminated,
-        a_command_that_does_not_mind_is_killed_after_the_grace,
-        a_command_that_ends_well_when_told_to_has_not_succeeded,
-        time_counts_from_the_start,
-        settings_that_make_no_sense_are_refused_with_the_reason,
-        the_start_is_reported_before_the_result,
-        what_a_command_leaves_running_ends_with_it,
-        what_has_detached_itself_ends_with_it,
-        what_forks_as_fast_as_it_can_ends_with_it,
-        a_command_has_a_session_of_its_own_and_nothing_open,
-        commands_are_answered_in_the_order_they_came,
-        an_abort_without_a_command_is_nothing,
-    }
-    streams {
-        input_reaches_the_command,
-        large_input_meets_large_output,
-        input_that_nobody_reads_is_no_error,
-        without_input_there_is_nothing_to_read,
-        output_and_error_are_kept_apart,
-        bytes_stay_as_they_are,
-        of_too_much_output_the_ends_are_kept,
-        partial_output_adds_up_to_the_result,
-        partial_output_is_whole_where_the_result_is_cut,
-    }
-    logs {
-        a_command_is_logged_at_its_logger,
-        a_failure_is_an_error_unless_it_is_expected,
-        a_tag_replaces_the_program,
-        a_silent_command_is_not_logged,
-        without_a_logger_the_processs_log_is_used,
-        what_is_to_be_omitted_is_in_no_log,
-    }
+/// Plays scenarios on a stage alone.
+macro_rules! on_a_stage {
+    ($($module:ident { $($scenario:ident),* $(,)? })*) => {
+        scenarios! { @ground on_stage Ground::watching; $($module { $($scenario),* })* }
+    };
 }
+
+every_scenario!(scenarios);
+every_scenario_with_a_watch!(on_a_stage);

@@ -13,19 +13,23 @@ use thespian_runcommand::{
 use crate::ground::{Ground, SOON, short_grace};
 
 /// A command that has started, and runs until it is ended.
-fn running(settings: RunCommandSettings, script: &str) -> Ground {
-    let mut ground = Ground::watching(settings);
+fn running(ground: &Ground, settings: RunCommandSettings, script: &str) -> Ground {
+    let mut ground = ground.again(settings);
     let updates = Some(ground.watcher());
     ground.tell(Command { report_on_start: true, output_updates: updates, ..Command::shell(script) });
-    let _: CommandStarted = ground.take();
+    // What comes for the watcher meanwhile is left to whoever waits for it.
+    if let Ground::System { asker, .. } = &ground {
+        asker.listen(SOON).unwrap().take::<CommandStarted>().unwrap();
+    } else {
+        let _: CommandStarted = ground.take();
+    }
     ground
 }
 
 const ENDLESS: &str = "exec sleep 1000";
 
-#[test]
-fn an_abort_ends_the_command_that_runs_and_no_other() {
-    let mut ground = running(RunCommandSettings::default(), ENDLESS);
+pub(crate) fn an_abort_ends_the_command_that_runs_and_no_other(ground: &mut Ground) {
+    let mut ground = running(ground, RunCommandSettings::default(), ENDLESS);
     ground.tell(Command::new("echo", ["next"]));
     ground.tell(CommandAbort);
     let aborted: CommandResult = ground.take();
@@ -36,10 +40,9 @@ fn an_abort_ends_the_command_that_runs_and_no_other() {
     ground.finish();
 }
 
-#[test]
-fn an_aborted_command_that_goes_on_is_killed_after_the_grace() {
+pub(crate) fn an_aborted_command_that_goes_on_is_killed_after_the_grace(ground: &mut Ground) {
     // The trap is there before the output is: the start alone does not say so.
-    let mut ground = running(short_grace(), "trap '' TERM; echo ready; while :; do sleep 1000; done");
+    let mut ground = running(ground, short_grace(), "trap '' TERM; echo ready; while :; do sleep 1000; done");
     let begun = Instant::now();
     wait_for_output(&mut ground);
     ground.tell(CommandAbort);
@@ -52,14 +55,18 @@ fn an_aborted_command_that_goes_on_is_killed_after_the_grace() {
 
 /// Lets the actor work until it has sent on some output.
 fn wait_for_output(ground: &mut Ground) {
-    let Ground::Stage(stage) = ground else { panic!("this is for an actor that watches") };
-    let (to, message) = stage.next(SOON).expect("output comes");
-    assert!(to == crate::kit::address(11) && message.is::<CommandOutput>(), "{message:?}");
+    let came = match ground {
+        Ground::System { watcher, .. } => watcher.listen(SOON).unwrap().take::<CommandOutput>().is_ok(),
+        Ground::Stage(stage) => {
+            let (to, message) = stage.next(SOON).expect("output comes");
+            to == crate::kit::address(11) && message.is::<CommandOutput>()
+        }
+    };
+    assert!(came, "something else came");
 }
 
-#[test]
-fn output_comes_while_the_command_runs() {
-    let mut ground = running(RunCommandSettings::default(), "echo begun; exec sleep 1000");
+pub(crate) fn output_comes_while_the_command_runs(ground: &mut Ground) {
+    let mut ground = running(ground, RunCommandSettings::default(), "echo begun; exec sleep 1000");
     wait_for_output(&mut ground);
     ground.tell(CommandAbort);
     let aborted: CommandResult = ground.take();
@@ -67,9 +74,8 @@ fn output_comes_while_the_command_runs() {
     ground.finish();
 }
 
-#[test]
-fn a_flood_of_output_does_not_hide_an_abort() {
-    let mut ground = running(RunCommandSettings::default(), "exec yes");
+pub(crate) fn a_flood_of_output_does_not_hide_an_abort(ground: &mut Ground) {
+    let mut ground = running(ground, RunCommandSettings::default(), "exec yes");
     wait_for_output(&mut ground);
     ground.tell(CommandAbort);
     let (result, seen) = ground.next();
@@ -79,9 +85,8 @@ fn a_flood_of_output_does_not_hide_an_abort() {
     ground.finish();
 }
 
-#[test]
-fn any_other_message_leaves_the_watch_in_force() {
-    let mut ground = running(RunCommandSettings::default(), "sleep 0.1; echo done");
+pub(crate) fn any_other_message_leaves_the_watch_in_force(ground: &mut Ground) {
+    let mut ground = running(ground, RunCommandSettings::default(), "sleep 0.1; echo done");
     ground.tell("something else");
     ground.tell(WatchMessage { ready: vec![-1, 0, 1, 99999] });
     ground.tell(WakeupMessage { delay_period: Duration::ZERO, payload: None });
@@ -92,7 +97,11 @@ fn any_other_message_leaves_the_watch_in_force() {
 
 #[test]
 fn a_command_that_closes_its_streams_is_waited_for_without_a_spin() {
-    let mut ground = running(RunCommandSettings::default(), "exec >&- 2>&-; sleep 0.3; exit 4");
+    let mut ground = running(
+        &Ground::watching(RunCommandSettings::default()),
+        RunCommandSettings::default(),
+        "exec >&- 2>&-; sleep 0.3; exit 4",
+    );
     let result: CommandResult = ground.take();
     assert_eq!((result.exitcode, &result.ending), (4, &Ending::Exited));
     let Ground::Stage(stage) = &ground else { panic!("this is for an actor that watches") };
@@ -100,10 +109,9 @@ fn a_command_that_closes_its_streams_is_waited_for_without_a_spin() {
     ground.finish();
 }
 
-#[test]
-fn a_full_queue_answers_and_names_the_limit() {
+pub(crate) fn a_full_queue_answers_and_names_the_limit(ground: &mut Ground) {
     let settings = RunCommandSettings { queue_limit: 2, ..RunCommandSettings::default() };
-    let mut ground = running(settings, ENDLESS);
+    let mut ground = running(ground, settings, ENDLESS);
     (0..3).for_each(|number| ground.tell(Command::new("echo", [number.to_string()])));
     let refused: CommandResult = ground.take();
     assert_eq!(refused.command.args, ["2"]);
@@ -118,10 +126,9 @@ fn a_full_queue_answers_and_names_the_limit() {
     ground.finish();
 }
 
-#[test]
-fn without_a_queue_a_second_command_is_refused() {
+pub(crate) fn without_a_queue_a_second_command_is_refused(ground: &mut Ground) {
     let settings = RunCommandSettings { queue_limit: 0, ..RunCommandSettings::default() };
-    let mut ground = running(settings, ENDLESS);
+    let mut ground = running(ground, settings, ENDLESS);
     ground.tell(Command::new("echo", ["x"]));
     assert!(matches!(ground.take::<CommandResult>().ending, Ending::Refused(_)));
     ground.tell(CommandAbort);
@@ -132,7 +139,11 @@ fn without_a_queue_a_second_command_is_refused() {
 
 #[test]
 fn an_exit_answers_everybody() {
-    let mut ground = running(RunCommandSettings::default(), "echo begun; exec sleep 1000");
+    let mut ground = running(
+        &Ground::watching(RunCommandSettings::default()),
+        RunCommandSettings::default(),
+        "echo begun; exec sleep 1000",
+    );
     wait_for_output(&mut ground);
     (0..3).for_each(|number| ground.tell(Command::new("echo", [number.to_string()])));
     ground.tell(ActorExitRequest::new());
@@ -148,9 +159,8 @@ fn an_exit_answers_everybody() {
     assert!(stage.actor.is_none());
 }
 
-#[test]
-fn a_command_that_is_stopped_is_terminated_all_the_same() {
-    let mut ground = running(RunCommandSettings::default(), "echo ready; kill -STOP $$");
+pub(crate) fn a_command_that_is_stopped_is_terminated_all_the_same(ground: &mut Ground) {
+    let mut ground = running(ground, RunCommandSettings::default(), "echo ready; kill -STOP $$");
     wait_for_output(&mut ground);
     ground.tell(CommandAbort);
     let aborted: CommandResult = ground.take();

@@ -3,7 +3,7 @@
 //! A test starts a process with an actor in it that runs a command, ends that process, and waits until all that the command
 //! has started is gone. This program is the test, the actor's process and the command: see `cast`.
 //!
-//! `THESPIAN_ROUNDS=200` plays each test so many times.
+//! `THESPIAN_ROUNDS=200` plays each test so many times; otherwise that is [`ROUNDS`].
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "the actor's process tells the test what it does")]
@@ -61,6 +61,9 @@ fn trials() -> Vec<Trial> {
     ]
 }
 
+/// How many times each test is played, where nobody says otherwise.
+const ROUNDS: u32 = 3;
+
 fn rounds() -> u32 {
-    std::env::var("THESPIAN_ROUNDS").ok().map_or(1, |rounds| rounds.parse().expect("a number of rounds"))
+    std::env::var("THESPIAN_ROUNDS").ok().map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"))
 }

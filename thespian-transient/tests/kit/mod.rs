@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use thespian_core::{ActorAddress, ActorSystem, ActorTypes, StatusReq};
+use thespian_core::{ActorAddress, ActorSystem, ActorTypes, Builder, StatusReq};
 use thespian_sim::{Faults, Sim};
 use thespian_simple::Simple;
 
@@ -18,10 +18,22 @@ pub(crate) struct Stage {
 /// Longer than anything takes that does not wait for a timer.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// How often a condition is looked at that nothing tells of, with [`LOOK`] in between.
+const LOOKS: u32 = 400;
+
+const LOOK: Duration = Duration::from_millis(5);
+
 impl Stage {
     pub(crate) fn simple(types: ActorTypes) -> Stage {
         let system = ActorSystem::builder().base(Simple).actors(types).unregistered().start();
         Stage { system: system.expect("starts"), sim: None, patience: Duration::ZERO }
+    }
+
+    /// On a base that a function puts into the builder, and whose actors need some time to get a message.
+    #[allow(dead_code, reason = "for the program whose actors have processes")]
+    pub(crate) fn real(on: fn(Builder) -> Builder, types: ActorTypes) -> Stage {
+        let system = on(ActorSystem::builder()).actors(types).unregistered().start();
+        Stage { system: system.expect("starts"), sim: None, patience: Duration::from_millis(200) }
     }
 
     pub(crate) fn calm(types: ActorTypes) -> Stage {
@@ -50,16 +62,16 @@ impl Stage {
     pub(crate) fn pass(&self, time: Duration) {
         match &self.sim {
             Some(sim) => sim.run_for(time + self.patience).expect("the actors settle"),
-            None => drop(self.private().expect("an endpoint").listen(time)),
+            None => drop(self.private().expect("an endpoint").listen(time + self.patience)),
         }
     }
 
     pub(crate) fn eventually(&self, what: &str, holds: impl Fn() -> bool) {
-        for _ in 0..400 {
+        for _ in 0..LOOKS {
             if holds() {
                 return;
             }
-            self.pass(Duration::from_millis(5));
+            self.pass(LOOK);
         }
         panic!("it did not come to pass that {what}");
     }
@@ -94,9 +106,16 @@ impl Deref for Stage {
     }
 }
 
-/// Makes tests of scenarios: one on the simple base, one in a simulated world, one in simulated storms.
+/// Something that holds on every base.
+pub(crate) type Scenario = (&'static str, fn(&Stage));
+
+/// Makes tests of scenarios: one on the simple base, one in a simulated world, one in simulated storms. And a list of them,
+/// for those that cannot be tests like others because their actors are processes.
 macro_rules! on_every_base {
     ($types:expr; $($scenario:ident),* $(,)?) => {
+        #[allow(dead_code, reason = "for the program whose actors have processes")]
+        pub(crate) const EVERYWHERE: &[kit::Scenario] = &[$((stringify!($scenario), $scenario)),*];
+
         mod simple {
             $(#[test] fn $scenario() {
                 let stage = super::kit::Stage::simple($types);

@@ -3,19 +3,13 @@
 use std::collections::BTreeSet;
 
 use thespian_core::{
-    ActorAddress, ActorExitRequest, Context, Failure, FailurePolicy, Handled, Limits, PoisonMessage, actor,
+    ActorAddress, ActorExitRequest, ActorTypes, Context, Failure, FailurePolicy, Handled, Limits,
+    PoisonMessage, actor,
 };
 use thespian_troupe::{Troupe, TroupeSettings};
 
-use crate::ground::{Asker, Began, Echo, Ended, Fail, Flood, Ground, Guard, Hold, Panic, Release, settings};
-
-/// Kills a worker as far as the base can: an exit request comes before all else.
-fn end(bees: &Asker<'_>, worker: &ActorAddress) {
-    match &bees.ground.sim {
-        Some(sim) => sim.kill(worker),
-        None => bees.tell_to(worker, ActorExitRequest::new()),
-    }
-}
+use crate::ground::{Began, Echo, Ended, Fail, Flood, Ground, Guard, Hold, Panic, Release, settings};
+use crate::scenarios::together;
 
 pub(crate) fn a_failure_reaches_the_asker_as_if_asked_directly(ground: &Ground) {
     let direct = ground.asker(ground.system.create_actor::<crate::ground::Bee>().unwrap());
@@ -97,7 +91,7 @@ pub(crate) fn the_work_of_a_worker_that_dies_goes_to_another(ground: &Ground) {
     let first = bees.hold();
     bees.tell(Echo(1));
     bees.await_status("1 messages wait");
-    end(&bees, &first);
+    bees.end(&first);
     // The other one has it before what came later.
     let second = bees.take::<Began>().0;
     assert_ne!(first, second);
@@ -114,7 +108,7 @@ pub(crate) fn an_idle_worker_that_dies_is_replaced_when_there_is_work(ground: &G
     bees.tell_to(&worker, Release);
     bees.take::<Ended>();
     bees.await_status("1 workers (0 busy, 1 idle");
-    end(&bees, &worker);
+    bees.end(&worker);
     bees.await_status("0 workers (0 busy, 0 idle, 0 leaving)");
     assert_eq!(bees.ask::<Echo>(Echo(1)), Echo(1));
     bees.await_status("1 workers (0 busy, 1 idle, 0 leaving)");
@@ -169,12 +163,12 @@ pub(crate) fn a_message_that_outlives_its_workers_comes_back(ground: &Ground) {
     let bees = ground.bees(settings(2, 2));
     let mut workers = BTreeSet::from([bees.hold()]);
     for _ in 0..2 {
-        end(&bees, workers.last().unwrap());
+        bees.end(workers.last().unwrap());
         let next = bees.take::<Began>().0;
         assert!(workers.iter().all(|earlier| *earlier < next), "{workers:?} {next}");
         workers.insert(next);
     }
-    end(&bees, workers.last().unwrap());
+    bees.end(workers.last().unwrap());
     let poison = bees.take::<PoisonMessage>();
     assert!(poison.message.is::<Hold>());
     assert!(
@@ -306,4 +300,8 @@ pub(crate) fn what_is_in_progress_at_the_exit_comes_back(ground: &Ground) {
         assert_eq!(back, [true, true]);
         bees.nothing();
     }
+}
+
+pub(crate) fn actor_types() -> ActorTypes {
+    together([Troupe::<Forgetful>::types(), Troupe::<Stillborn>::types()])
 }

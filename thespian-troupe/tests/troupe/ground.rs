@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    ActorAddress, ActorSystem, Answer, Builder, Context, Failure, Handled, IntoMessage, Message,
-    PoisonMessage, Private, Reply, WakeupMessage, actor, actors,
+    ActorAddress, ActorExitRequest, ActorSystem, Answer, Builder, Context, Failure, Handled, IntoMessage,
+    Message, PoisonMessage, Private, Reply, WakeupMessage, actor,
 };
 use thespian_sim::{Faults, Sim};
 use thespian_simple::Simple;
@@ -17,14 +17,33 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// How long the workers of the scenarios stay idle.
 pub(crate) const DELAY: Duration = Duration::from_millis(200);
 
+/// A base, as it is put into a builder.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain {
+    pub(crate) on: fn(Builder) -> Builder,
+    /// Kills an actor, where that can be.
+    pub(crate) kill: Option<fn(&ActorSystem, &ActorAddress)>,
+}
+
+/// How often a condition is looked at that nothing tells of, with [`LOOK`] in between.
+const LOOKS: u32 = 4000;
+
+const LOOK: Duration = Duration::from_millis(5);
+
 pub(crate) struct Ground {
     pub(crate) system: ActorSystem,
-    pub(crate) sim: Option<Sim>,
+    pub(crate) world: World,
+}
+
+/// Where the actors live.
+pub(crate) enum World {
+    Simulated(Sim),
+    Real(Plain),
 }
 
 impl Ground {
     pub(crate) fn simple() -> Ground {
-        Ground::with(None, |builder| builder)
+        Ground::real(Plain { on: |builder| builder.base(Simple), kill: None })
     }
 
     pub(crate) fn simulated() -> Ground {
@@ -36,26 +55,40 @@ impl Ground {
     }
 
     pub(crate) fn on(sim: Sim) -> Ground {
-        Ground::with(Some(sim), |builder| builder)
+        Ground::with(World::Simulated(sim), |builder| builder)
+    }
+
+    pub(crate) fn real(base: Plain) -> Ground {
+        Ground::with(World::Real(base), |builder| builder)
     }
 
     /// The same ground, with a system that is built otherwise.
     pub(crate) fn again(&self, build: impl FnOnce(Builder) -> Builder) -> Ground {
-        Ground::with(self.sim.as_ref().map(|sim| Sim::new(sim.seed()).with_faults(sim.faults())), build)
+        let world = match &self.world {
+            World::Simulated(sim) => World::Simulated(Sim::new(sim.seed()).with_faults(sim.faults())),
+            World::Real(base) => World::Real(*base),
+        };
+        Ground::with(world, build)
     }
 
-    fn with(sim: Option<Sim>, build: impl FnOnce(Builder) -> Builder) -> Ground {
-        let builder = ActorSystem::builder().actors(actors![Troupe<Bee>]).unregistered();
-        let builder = match &sim {
-            Some(sim) => builder.base(sim.clone()),
-            None => builder.base(Simple),
+    fn with(world: World, build: impl FnOnce(Builder) -> Builder) -> Ground {
+        let builder = ActorSystem::builder().actors(crate::scenarios::actor_types()).unregistered();
+        let builder = match &world {
+            World::Simulated(sim) => builder.base(sim.clone()),
+            World::Real(base) => (base.on)(builder),
         };
-        Ground { system: build(builder).start().unwrap(), sim }
+        Ground { system: build(builder).start().unwrap(), world }
+    }
+
+    /// The simulated world.
+    pub(crate) fn sim(&self) -> &Sim {
+        let World::Simulated(sim) = &self.world else { panic!("this world is real") };
+        sim
     }
 
     pub(crate) fn finish(self) {
         self.system.shutdown().unwrap();
-        if let Some(sim) = self.sim {
+        if let World::Simulated(sim) = self.world {
             if let Err(violations) = sim.finish() {
                 panic!("{violations}\n{}", sim.trace().join("\n"));
             }
@@ -74,19 +107,19 @@ impl Ground {
     }
 
     pub(crate) fn pass(&self, time: Duration) {
-        match &self.sim {
-            Some(sim) => sim.run_for(time).unwrap(),
-            // Timers run only while somebody waits.
-            None => drop(self.system.private().unwrap().listen(time).unwrap()),
+        match &self.world {
+            World::Simulated(sim) => sim.run_for(time).unwrap(),
+            // On the simple base timers run only while somebody waits.
+            World::Real(_) => drop(self.system.private().unwrap().listen(time).unwrap()),
         }
     }
 
     pub(crate) fn eventually(&self, what: &str, holds: impl Fn() -> bool) {
-        for _ in 0..400 {
+        for _ in 0..LOOKS {
             if holds() {
                 return;
             }
-            self.pass(Duration::from_millis(5));
+            self.pass(LOOK);
         }
         panic!("it did not come to pass that {what}");
     }
@@ -148,6 +181,15 @@ impl Asker<'_> {
         self.take()
     }
 
+    /// Kills a worker as far as the base can: an exit request comes before all else.
+    pub(crate) fn end(&self, worker: &ActorAddress) {
+        match &self.ground.world {
+            World::Simulated(sim) => sim.kill(worker),
+            World::Real(Plain { kill: Some(kill), .. }) => kill(&self.ground.system, worker),
+            World::Real(_) => self.tell_to(worker, ActorExitRequest::new()),
+        }
+    }
+
     /// Nothing comes, not even later.
     pub(crate) fn nothing(&self) {
         self.ground.pass(Duration::from_millis(20));
@@ -163,11 +205,11 @@ impl Asker<'_> {
     /// Waits until the troupe says this of itself.
     pub(crate) fn await_status(&self, part: &str) {
         let what = format!("the status has {part:?}");
-        for _ in 0..400 {
+        for _ in 0..LOOKS {
             if self.status().contains(part) {
                 return;
             }
-            self.ground.pass(Duration::from_millis(5));
+            self.ground.pass(LOOK);
         }
         panic!("it did not come to pass that {what}: {}", self.status());
     }

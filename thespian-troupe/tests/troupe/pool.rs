@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use thespian_core::{
-    Actor, ActorAddress, ActorSpec, Capabilities, Context, Error, Handled, Helpers, Value, actor,
+    Actor, ActorAddress, ActorSpec, ActorTypes, Capabilities, Context, Error, Handled, Helpers, Value, actor,
+    actors,
 };
 use thespian_troupe::{Troupe, TroupeSettings, TroupeStart, UpdateTroupeSettings, troupe};
 
 use crate::ground::{Bee, Began, DELAY, Echo, Ended, Ground, Hold, Release, SOON, settings};
+use crate::scenarios::together;
 
 pub(crate) fn every_message_goes_to_exactly_one_worker(ground: &Ground) {
     let bees = ground.bees(settings(5, 2));
@@ -342,4 +344,8 @@ pub(crate) fn a_worker_needs_what_its_type_needs(ground: &Ground) {
     ground.system.update_capability("Lamp", true).unwrap();
     let troupe = ground.system.create(Troupe::<Choosy>::of(needs("Lamp")).unwrap()).unwrap();
     assert_eq!(ground.system.request::<String>(&troupe, (), SOON), Ok("done".into()));
+}
+
+pub(crate) fn actor_types() -> ActorTypes {
+    together([Troupe::<Started>::types(), Troupe::<Choosy>::types(), actors![Hive, Greeters]])
 }

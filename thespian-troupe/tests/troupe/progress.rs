@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thespian_core::{ActorAddress, Context, Handled, Limits, Message, PoisonMessage, actor};
+use thespian_core::{ActorAddress, ActorTypes, Context, Handled, Limits, Message, PoisonMessage, actor};
 use thespian_troupe::{Troupe, TroupeStart, WorkInProgress};
 
 use crate::ground::{
     Bee, Began, DELAY, Echo, Ended, Ground, Guard, Hold, MarkAndFail, Panic, Release, settings,
 };
+use crate::scenarios::together;
 
 pub(crate) fn a_worker_in_progress_gets_no_other_work(ground: &Ground) {
     let bees = ground.bees(settings(1, 1));
@@ -176,4 +177,8 @@ pub(crate) fn workers_use_troupes_of_their_own(ground: &Ground) {
     sums.sort_unstable();
     assert_eq!(sums, [1, 3, 6, 10, 15, 21]);
     queens.await_status("0 messages wait; 6 done");
+}
+
+pub(crate) fn actor_types() -> ActorTypes {
+    together([Troupe::<Waiter>::types(), Troupe::<Troupe<Bee>>::types(), Troupe::<Queen>::types()])
 }

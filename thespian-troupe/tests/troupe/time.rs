@@ -7,7 +7,7 @@ use thespian_core::{ActorStatus, StatusReq};
 use thespian_sim::{Faults, Random, Sim};
 use thespian_troupe::TroupeSettings;
 
-use crate::ground::{Echo, Ground, Hold, SOON, Slow, settings, storm};
+use crate::ground::{Echo, Ground, Hold, SOON, Slow, World, settings, storm};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -21,7 +21,7 @@ fn fifty_two_jobs_of_a_second_take_as_many_seconds_as_there_are_rounds() {
     for max_count in [1, 2, 5, 8, 10, 26, 51, 52, 100] {
         let ground = Ground::on(Sim::new(1).with_faults(instant()));
         let bees = ground.bees(TroupeSettings { idle_count: 0, ..settings(max_count, 0) });
-        let sim = ground.sim.as_ref().unwrap();
+        let sim = ground.sim();
         let begin = sim.now();
         for _ in 0..52 {
             bees.tell(Slow(SECOND));
@@ -51,10 +51,10 @@ fn a_worker_is_dismissed_when_the_delay_is_over_and_not_before() {
         (4, "1 workers (0 busy, 1 idle, 0 leaving)"),
         (9, "1 workers (0 busy, 1 idle, 0 leaving)"),
     ] {
-        let now = ground.sim.as_ref().unwrap().now();
+        let now = ground.sim().now();
         ground.pass((SECOND * at + Duration::from_millis(10)).saturating_sub(now));
         assert!(bees.status().contains(status), "at {at}: {}", bees.status());
-        let now = ground.sim.as_ref().unwrap().now();
+        let now = ground.sim().now();
         ground.pass((SECOND * (at + 1) - Duration::from_millis(10)).saturating_sub(now));
         assert!(bees.status().contains(status), "before {}: {}", at + 1, bees.status());
     }
@@ -112,7 +112,7 @@ fn every_message_is_answered_though_workers_die_and_do_not_start() {
         let faults = Faults { loss: 0.0, start_failure: 0.2, ..storm() };
         let ground = Ground::on(Sim::new(seed));
         let bees = ground.bees(TroupeSettings { redelivery_limit: 50, ..settings(4, 1) });
-        let sim = ground.sim.as_ref().unwrap();
+        let sim = ground.sim();
         sim.set_faults(faults);
         let mut random = Random::new(seed);
         for number in 0..60 {
@@ -144,9 +144,9 @@ fn a_killed_troupe_takes_its_workers_along() {
     let bees = ground.bees(settings(3, 1));
     bees.hold();
     bees.tell(Hold);
-    ground.sim.as_ref().unwrap().kill(&bees.troupe);
+    ground.sim().kill(&bees.troupe);
     ground.pass(SECOND);
-    assert_eq!(ground.sim.as_ref().unwrap().actors(), []);
+    assert_eq!(ground.sim().actors(), []);
     drop(bees);
     ground.finish();
 }
@@ -157,7 +157,7 @@ fn a_message_that_grows_too_large_on_its_way_blocks_no_worker() {
     let sim = Sim::new(1);
     let limits = thespian_core::Limits { message_size: 1000, ..thespian_core::Limits::default() };
     let builder = thespian_core::ActorSystem::builder().base(sim.clone()).limits(limits);
-    let ground = Ground { system: builder.unregistered().start().unwrap(), sim: Some(sim) };
+    let ground = Ground { system: builder.unregistered().start().unwrap(), world: World::Simulated(sim) };
     let bees = ground.bees(settings(1, 1));
     for _ in 0..2 {
         bees.tell("x".repeat(990));
