@@ -15,7 +15,7 @@
 //!
 //! The accepting side proves itself first, so that a client learns nothing wrong from an impostor; the side that connects
 //! says nothing secret at all. What it says is authenticated, but what follows is not encrypted: that is for TLS, whose
-//! own name for the connection goes into the hash as [`Local::binding`], so that no proof can be relayed into another.
+//! own name for the connection goes into the hash as `Local::binding`, so that no proof can be relayed into another.
 //!
 //! # Format
 //!

@@ -12,7 +12,7 @@
 //! # The model
 //!
 //! Each process has a *port*: a listening socket, and a connection to each process that it talks to. A connection begins
-//! with a [handshake](handshake), in which both sides prove that they have the same secret and belong to the same system;
+//! with a [handshake], in which both sides prove that they have the same secret and belong to the same system;
 //! then it carries [frames](framing) of at most 64 KiB. A larger message is cut into parts, which let others pass, so a
 //! large one never holds up a small one. Who talks to whom the host decides; what was lost with a connection the engines
 //! send again.
