@@ -31,6 +31,9 @@ pub struct Limits {
     /// The same bound in bytes, whatever the window; one message, however large, may always be on its way. The same in
     /// systems that talk to each other. Bytes of encoded messages.
     pub window_bytes: usize,
+    /// With how many peers, in which direction and lane, an actor remembers how far they came, so that no repetition is taken
+    /// for new. Beyond that the half that was not used for longest is forgotten before two delivery limits have passed. Links.
+    pub idle_links: usize,
     /// What one attempt of a handler may ask for (sends, creates, wakeups) before it must `flush`. Actions.
     pub actions_per_attempt: usize,
     /// Messages that wait for an outside endpoint's next `ask` or `listen`; further ones are dead letters. Messages.
@@ -80,6 +83,7 @@ impl Default for Limits {
             window: 64,
             window_max: 1024,
             window_bytes: 4 << 20,
+            idle_links: 100_000,
             actions_per_attempt: 1_000_000,
             endpoint_queue: 10_000,
             steps_per_call: 100_000_000,
@@ -111,6 +115,7 @@ impl Limits {
             ("outgoing_high", self.outgoing_high as u64),
             ("window", self.window as u64),
             ("window_bytes", self.window_bytes as u64),
+            ("idle_links", self.idle_links as u64),
             ("actions_per_attempt", self.actions_per_attempt as u64),
             ("endpoint_queue", self.endpoint_queue as u64),
             ("steps_per_call", self.steps_per_call),

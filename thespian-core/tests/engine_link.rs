@@ -713,6 +713,34 @@ fn a_repetition_that_comes_when_the_peer_is_gone_is_not_taken_twice() {
 }
 
 #[test]
+fn a_receiver_with_very_many_senders_forgets_the_oldest_before_their_time() {
+    let limits = limits(|limits| limits.idle_links = 200);
+    let key = thespian_core::AddressKey::new([9; 16]);
+    let mut links = Links::new(actor('b'), limits, Carrier::Reliable);
+    let (mut arrived, mut out) = (Vec::new(), Outputs::new());
+    for sender in 0..10_000_u64 {
+        let from = key.seal(thespian_core::SystemId::from_bits(1), sender, sender + 1);
+        let frame = Frame::Data {
+            lane: User,
+            link: 1,
+            sequence: 0,
+            base: 0,
+            number: 1,
+            by_runtime: false,
+            names: vec!["u8".into()].into(),
+            bytes: vec![1].into(),
+        };
+        let now = Time::after_start(std::time::Duration::from_millis(sender));
+        drop(links.handle(now, from, frame, &mut arrived, &mut out));
+        let envelope = arrived.pop().expect("it is new");
+        links.handled(from, User, envelope.place());
+        links.flush_acks(&mut out);
+        assert!(links.len() <= 201, "{}", links.len());
+    }
+    assert!(links.len() >= 100, "{}", links.len());
+}
+
+#[test]
 fn a_receiver_forgets_a_link_that_was_not_used_for_two_delivery_limits_but_not_what_is_being_handled() {
     for (later, expected) in [(199, "frame b->a ack user#1 1"), (200, "arrived a->b one")] {
         let mut b = Side::with('b', limits(|limits| limits.delivery_limit = Duration::from_millis(100)));

@@ -629,17 +629,44 @@ impl Links {
 
     #[cold]
     fn sweep_all(&mut self, now: Time) {
-        let forget = self.limits.delivery_limit;
+        let limit = self.limits.delivery_limit;
+        self.forget(|last_used| now >= last_used + limit, |last_used| now >= last_used + limit + limit);
+        let most = self.limits.idle_links;
+        if self.count > most {
+            // So many that memory matters more: the oldest half goes before its time.
+            let mut times: Vec<Time> = Vec::with_capacity(self.count);
+            for peer in &self.peers {
+                times.extend(
+                    peer.outgoing.iter().flatten().filter(|link| link.is_idle()).map(|link| link.last_used),
+                );
+                times.extend(
+                    peer.incoming
+                        .iter()
+                        .flatten()
+                        .filter(|link| !link.is_waiting())
+                        .map(|link| link.last_used),
+                );
+            }
+            times.sort_unstable();
+            if let Some(oldest) = times.get(times.len() / 2).copied() {
+                self.forget(|last_used| last_used < oldest, |last_used| last_used < oldest);
+            }
+        }
+        let next = SWEEP.max(2 * self.count);
+        self.sweep_at = if self.count < most { next.min(most + 1) } else { next };
+    }
+
+    /// Forgets idle links by when they were last used.
+    fn forget(&mut self, outgoing_since: impl Fn(Time) -> bool, incoming_since: impl Fn(Time) -> bool) {
         let (peers, free, count) = (&mut self.peers, &mut self.free, &mut self.count);
         self.numbers.retain(|_, number| {
             let peer = &mut peers[*number as usize];
             for lane in Lane::ALL {
                 let (outgoing, incoming) =
                     (&mut peer.outgoing[lane as usize], &mut peer.incoming[lane as usize]);
-                let unused = |link: &mut Box<Outgoing>| link.is_idle() && now >= link.last_used + forget;
+                let unused = |link: &mut Box<Outgoing>| link.is_idle() && outgoing_since(link.last_used);
                 *count -= usize::from(outgoing.take_if(unused).is_some());
-                let unused =
-                    |link: &mut Box<Incoming>| !link.is_waiting() && now >= link.last_used + forget + forget;
+                let unused = |link: &mut Box<Incoming>| !link.is_waiting() && incoming_since(link.last_used);
                 *count -= usize::from(incoming.take_if(unused).is_some());
             }
             let used = peer.outgoing.iter().any(Option::is_some) || peer.incoming.iter().any(Option::is_some);
@@ -650,7 +677,16 @@ impl Links {
             }
             used
         });
-        self.sweep_at = SWEEP.max(2 * self.count);
+    }
+
+    /// How many links there are, idle ones among them.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 }
 
