@@ -311,7 +311,15 @@ impl Port for PlainPort {
         let token = WATCHED + self.next as usize;
         self.next += 1;
         let registered = self.poll.registry().register(&mut SourceFd(&descriptor), Token(token), interest);
-        registered.map_err(|_| NotOpen)?;
+        match registered {
+            Ok(()) => {}
+            // It is a file, which can always be read.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                self.ready.push_back(PortEvent::Ready { key });
+                return Ok(());
+            }
+            Err(_) => return Err(NotOpen),
+        }
         self.watched.insert(key, (descriptor, token));
         Ok(())
     }
