@@ -730,7 +730,7 @@ fn a_receiver_with_very_many_senders_forgets_the_oldest_before_their_time() {
             names: vec!["u8".into()].into(),
             bytes: vec![1].into(),
         };
-        let now = Time::after_start(std::time::Duration::from_millis(sender));
+        let now = Time::after_start(core::time::Duration::from_millis(sender));
         drop(links.handle(now, from, frame, &mut arrived, &mut out));
         let envelope = arrived.pop().expect("it is new");
         links.handled(from, User, envelope.place());
