@@ -34,10 +34,12 @@
 //! # Dependencies
 //!
 //! `nix` (processes, signals and sockets, in one safe interface), `signal-hook` (signal handlers that only note),
-//! `memmap2` (the page where processes show their counters), `parking_lot` (the lock between an actor's two threads),
-//! `getrandom` (the id and the key of each system), `serde` (what processes say to each other).
+//! `memmap2` (the shared memory where processes show their counters), `parking_lot` (the lock between an actor's two
+//! threads), `getrandom` (the id and the key of each system), `serde` (what processes say to each other), `log` (the facade
+//! through which actors log), `env_logger` (filters and colours the lines of the log).
 
-#![cfg(unix)]
+#[cfg(not(target_os = "linux"))]
+compile_error!("thespian-multiproc runs on Linux only, so far: elsewhere, use the base of thespian-simple");
 
 mod actor;
 mod admin;

@@ -1,4 +1,5 @@
-//! What the host asks of the operating system, and the one module with unsafe code: forking, titles, descriptors.
+//! What the host asks of the operating system: forking, titles, descriptors. Unsafe code is here, and one call each in
+//! [`board`](crate::board) and [`handover`](crate::handover).
 //!
 //! Linux. Another system is supported by another version of this file.
 

@@ -68,9 +68,7 @@ pub(super) struct Core {
     /// Endpoints that are gone, of which the admin does not know.
     closed: Vec<(ActorAddress, Counters)>,
     down: bool,
-    /// Whether some thread waits with the port.
-    pub(super) driving: bool,
-    /// Who does so for all.
+    /// Who waits with the port for all that wait.
     pub(super) leader: Option<Waiter>,
     /// The keeper sleeps until whoever leads is done.
     pub(super) keeper_sleeps: bool,
@@ -189,7 +187,6 @@ impl Core {
             spare: Vec::new(),
             closed: Vec::new(),
             down: false,
-            driving: false,
             leader: None,
             keeper_sleeps: false,
             waiters: Vec::new(),

@@ -65,10 +65,8 @@ impl Shared {
 
     /// Waits with the core until something happens, at most so long.
     fn turn(&self, core: &mut MutexGuard<'_, Core>, timeout: Option<Duration>) {
-        core.driving = true;
         let timeout = if self.wanting.load(Ordering::SeqCst) > 0 { Some(Duration::ZERO) } else { timeout };
         core.turn(timeout);
-        core.driving = false;
         if self.wanting.load(Ordering::SeqCst) > 0 {
             MutexGuard::bump(core);
         }
