@@ -56,6 +56,12 @@ pub(crate) fn fork() -> io::Result<Forked> {
     }
 }
 
+/// Holds signals back until [`unblock_signals`].
+pub(crate) fn block_signals() {
+    // It cannot fail with a mask that the library made.
+    let _ = SigSet::all().thread_block();
+}
+
 /// Lets signals through again in a forked child that is ready for them.
 pub(crate) fn unblock_signals() {
     // It cannot fail with a mask that the library made.
@@ -175,6 +181,11 @@ pub(crate) fn reap() -> Option<(Pid, Ended)> {
             Err(_) => return None,
         }
     }
+}
+
+/// Waits until this child of this process has ended, or somebody else has asked how it did.
+pub(crate) fn await_end(child: Pid) {
+    while let Err(nix::errno::Errno::EINTR) = waitpid(child, None) {}
 }
 
 /// Ends a child of this process that has not been reaped, so that the pid is certainly still its own.
