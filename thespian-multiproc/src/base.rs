@@ -23,6 +23,10 @@ use crate::{init, launch::Ready};
 /// # system.shutdown()
 /// # }
 /// ```
+///
+/// A program that ends in order, by returning from `main` or by exiting, lets go of its systems as if it had dropped them: for
+/// a second at most it waits until what it has told and what it has taken is accounted for. One that is killed or aborts does
+/// not; the last answers that it had taken are then counted as dead letters that may have been handled.
 pub struct Multiproc {
     transport: Box<dyn Transport>,
     ties: Ties,

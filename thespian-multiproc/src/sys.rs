@@ -206,6 +206,14 @@ pub(crate) fn stream_pair() -> io::Result<(std::os::unix::net::UnixStream, std::
     std::os::unix::net::UnixStream::pair()
 }
 
+/// Lets this be called when the program ends in order: when its `main` returns, or somebody exits.
+pub(crate) fn at_exit(act: extern "C" fn()) {
+    // SAFETY: the function lives as long as the program, which is never unloaded, and unwinds into nobody, as its kind says.
+    #[expect(unsafe_code, reason = "the library has no such call")]
+    // It fails only without memory for a list of more than 32 such functions.
+    let _ = unsafe { nix::libc::atexit(act) };
+}
+
 /// Takes standard input, which the host has put something else behind, and leaves nothing there.
 pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
     let taken = nix::unistd::dup(io::stdin())?;

@@ -30,8 +30,8 @@ const CLOSED_AT_ONCE: usize = 32;
 /// How many idle engines are kept for endpoints to come.
 const SPARE_ENDPOINTS: usize = 64;
 
-/// How long the last words of a client may take to be written.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the last words of a client may take to be written and read.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -559,9 +559,9 @@ impl Core {
         }
     }
 
-    /// The program lets the system go: what it has told is written.
-    pub(super) fn last_words(&mut self) {
-        let until = Instant::now() + LAST_WORDS;
+    /// The program lets the system go, or ends: what it has told is written, what it owes is acknowledged, and the others
+    /// have read that. Until then at most.
+    pub(super) fn last_words(&mut self, until: Instant) {
         self.perform();
         self.flush();
         self.say_closed();
@@ -570,8 +570,13 @@ impl Core {
             self.turn(Some(Duration::from_millis(10)));
             self.flush();
         }
+        self.down = true;
         self.plane.disconnect_all();
         self.flush();
+        while self.plane.has_unwritten() && Instant::now() < until {
+            self.turn(Some(Duration::from_millis(10)));
+            self.flush();
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 //! taken.
 
 mod core;
+mod farewell;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use thespian_core::driver::panics;
@@ -59,6 +60,15 @@ impl Shared {
         self.wanting.fetch_add(1, Ordering::SeqCst);
         self.waker.wake_by_ref();
         let core = self.core.lock();
+        self.wanting.fetch_sub(1, Ordering::SeqCst);
+        core
+    }
+
+    /// The same, unless whoever has it does not give it up in time.
+    fn lock_until(&self, until: Instant) -> Option<MutexGuard<'_, Core>> {
+        self.wanting.fetch_add(1, Ordering::SeqCst);
+        self.waker.wake_by_ref();
+        let core = self.core.try_lock_until(until);
         self.wanting.fetch_sub(1, Ordering::SeqCst);
         core
     }
@@ -144,6 +154,7 @@ impl ClientSystem {
             keeper: Condvar::new(),
             ended: AtomicBool::new(false),
         });
+        farewell::expect_of(&shared);
         let keeper = std::thread::Builder::new().name("thespian".into());
         let keeper = keeper.spawn({
             let shared = shared.clone();
@@ -253,7 +264,7 @@ fn keep(shared: &Shared) {
         core.perform();
         core.flush();
     }
-    core.last_words();
+    core.last_words(Instant::now() + core::LAST_WORDS);
 }
 
 impl RunningSystem for ClientSystem {
