@@ -6,6 +6,7 @@
 //! - [`deaths`]: an actor's process ends, hangs or is sent signals
 //! - [`ends`]: how a system ends, and how it does not
 //! - [`programs`]: who joins a system, and what stands in the way
+//! - [`places`]: what speaks our protocol there and cannot be joined
 //! - [`load`]: many actors, many messages
 //! - [`accounting`]: kills at random moments, and the account of every message
 
@@ -15,6 +16,7 @@ mod deaths;
 mod ends;
 mod ledgers;
 mod load;
+mod places;
 mod programs;
 
 use std::process::ExitCode;
@@ -30,8 +32,14 @@ fn main() -> ExitCode {
     });
     for method in METHODS {
         suite = suite.conformance(method);
-        let modules =
-            [deaths::SCENARIOS, ends::SCENARIOS, programs::SCENARIOS, load::SCENARIOS, accounting::SCENARIOS];
+        let modules = [
+            deaths::SCENARIOS,
+            ends::SCENARIOS,
+            programs::SCENARIOS,
+            places::SCENARIOS,
+            load::SCENARIOS,
+            accounting::SCENARIOS,
+        ];
         suite = modules.into_iter().fold(suite, |suite, scenarios| suite.scenarios(method, scenarios));
         for programs in [ends::PROGRAMS, programs::PROGRAMS, accounting::PROGRAMS] {
             suite = suite.programs(method, programs);

@@ -122,17 +122,19 @@ impl Engines for Endpoints {
     }
 }
 
+/// What came of [greeting](Core::attach) an admin.
+pub(super) enum Welcomed {
+    /// The program is a client of its system.
+    In(Box<Core>),
+    /// The system ended meanwhile.
+    Gone,
+    /// It has not greeted back.
+    Not,
+}
+
 impl Core {
-    /// Greets the admin.
-    ///
-    /// # Errors
-    ///
-    /// When it does not greet back in time. `None` if it ended meanwhile.
-    pub(super) fn attach(
-        attached: Attached,
-        base: &'static str,
-        patience: Duration,
-    ) -> Result<Option<Core>, Error> {
+    /// Greets the admin, and waits until it greets back, at most so long.
+    pub(super) fn attach(attached: Attached, base: &'static str, patience: Duration) -> Welcomed {
         let Attached { mut port, admin, .. } = attached;
         let hello = ToAdminProcess::Attach { locator: port.locator(), pid: std::process::id() };
         let hello = control::encode(&hello).expect("it holds no message");
@@ -157,19 +159,11 @@ impl Core {
             });
         }
         let Some(welcome) = welcome else {
-            if lost {
-                return Ok(None);
-            }
-            return Err(Error::StartupFailure {
-                base: base.into(),
-                cause: format!(
-                    "the admin of the system said nothing within {patience:?} when this program introduced itself"
-                ),
-            });
+            return if lost { Welcomed::Gone } else { Welcomed::Not };
         };
         let mut welcome = *welcome;
         let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
-        Ok(Some(Core {
+        Welcomed::In(Box::new(Core {
             plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
             endpoints: Endpoints(BTreeMap::new()),
             out: Outputs::new(),

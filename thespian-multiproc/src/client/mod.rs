@@ -14,19 +14,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use thespian_core::driver::panics;
-use thespian_core::transport::Attached;
+use thespian_core::transport::{Attached, Locator};
 use thespian_core::{
-    ActorAddress, ActorSpec, Answer, AnyMessage, Capabilities, Error, RunningSystem, Time, Timeout, Value,
+    ActorAddress, ActorSpec, Answer, AnyMessage, AttachProblem, Capabilities, Error, RunningSystem, Time,
+    Timeout, Value,
 };
 
-use self::core::{Core, Waiter};
+use self::core::{Core, Waiter, Welcomed};
 use crate::clock::Clock;
 
 /// How long the keeper leaves the connections alone after a caller has used them: callers usually come again.
 const TICK: Duration = Duration::from_millis(10);
-
-/// How long an admin that has accepted a client may take to greet it.
-const GREETING: Duration = Duration::from_secs(10);
 
 /// The longest that one wait takes, so that a clock that is off does no harm.
 const LONG: Duration = Duration::from_secs(60);
@@ -140,11 +138,24 @@ impl ClientSystem {
     ///
     /// # Errors
     ///
-    /// When its admin does not greet back. `None` if it ended meanwhile.
-    pub(crate) fn new(attached: Attached, base: &'static str) -> Result<Option<ClientSystem>, Error> {
+    /// When its admin does not greet back within the limit. `None` if it ended meanwhile.
+    pub(crate) fn new(
+        attached: Attached,
+        base: &'static str,
+        place: &Locator,
+        greeting: Duration,
+    ) -> Result<Option<ClientSystem>, Error> {
         panics::install_hook();
         let waker = attached.port.waker();
-        let Some(core) = Core::attach(attached, base, GREETING)? else { return Ok(None) };
+        let core = match Core::attach(attached, base, greeting) {
+            Welcomed::In(core) => *core,
+            Welcomed::Gone => return Ok(None),
+            Welcomed::Not => {
+                let (base, place) = (base.into(), place.to_string());
+                let problem = AttachProblem::Unwelcoming { waited: greeting };
+                return Err(Error::AttachFailure { base, place, problem });
+            }
+        };
         let admin = core.admin();
         let shared = Arc::new(Shared {
             clock: core.clock(),
