@@ -84,7 +84,7 @@ impl Default for Limits {
             // The guide's marks.
             outgoing_high: 950,
             outgoing_low: 780,
-            outgoing_bytes: 32 << 20,
+            outgoing_bytes: 8 << 20,
             window: 64,
             window_max: 1024,
             window_bytes: 4 << 20,

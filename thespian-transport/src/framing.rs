@@ -99,8 +99,13 @@ impl Inbox {
             rest = behind;
             match (head >> 24) as u8 {
                 FRAME => {
-                    let (from, to, frame) = self.decoder.frame(body).map_err(Violation::Malformed)?;
-                    happened(PortEvent::Frame { peer: self.peer, from, to, frame });
+                    // Not by way of a `?`, which would move all of it once more.
+                    match self.decoder.frame(body) {
+                        Ok((from, to, frame)) => {
+                            happened(PortEvent::Frame { peer: self.peer, from, to, frame });
+                        }
+                        Err(malformed) => return Err(Violation::Malformed(malformed)),
+                    }
                 }
                 kind => self.take_other(kind, body, happened)?,
             }
