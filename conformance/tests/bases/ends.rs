@@ -22,10 +22,6 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("ends::an_admin_that_dies_mid_create_leaves_nothing", an_admin_that_dies_mid_create_leaves_nothing),
     ("ends::everything_ends_with_the_process_that_forks", everything_ends_with_the_process_that_forks),
     ("ends::an_ended_admin_is_buried", an_ended_admin_is_buried),
-    (
-        "ends::an_admin_is_buried_by_a_program_that_has_let_go",
-        an_admin_is_buried_by_a_program_that_has_let_go,
-    ),
     ("ends::the_children_of_a_program_are_its_own", the_children_of_a_program_are_its_own),
     ("ends::an_actor_ends_the_system", an_actor_ends_the_system),
     ("ends::an_operator_ends_the_system", an_operator_ends_the_system),
@@ -34,6 +30,10 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
 /// For bases whose systems are joined.
 pub(crate) const JOINING: &[ProcessScenario] = &[
     ("ends::a_system_outlives_its_starter", a_system_outlives_its_starter),
+    (
+        "ends::an_admin_is_buried_by_a_program_that_has_let_go",
+        an_admin_is_buried_by_a_program_that_has_let_go,
+    ),
     ("ends::a_program_that_only_joined_ends_the_system", a_program_that_only_joined_ends_the_system),
 ];
 

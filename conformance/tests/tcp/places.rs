@@ -1,4 +1,4 @@
-//! What else may be where a system's admin would be (decisions D32 and D33).
+//! What a program finds where it expected a system (decisions D32 and D33).
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -73,7 +73,7 @@ fn a_port_of_another_program_is_named(ground: &Processes) {
     let AttachProblem::Foreign { holder } = &problem else { panic!("{problem}") };
     assert!(holder.contains(&std::process::id().to_string()), "{holder}");
     drop(answering.join().expect("answered"));
-    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+    nothing_is_left();
 }
 
 fn a_port_of_a_silent_program_is_named(ground: &Processes) {
@@ -82,7 +82,7 @@ fn a_port_of_a_silent_program_is_named(ground: &Processes) {
     let problem = problem(ground, port, join(ground, port));
     let AttachProblem::Silent { holder, .. } = &problem else { panic!("{problem}") };
     assert!(holder.contains(&std::process::id().to_string()), "{holder}");
-    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+    nothing_is_left();
 }
 
 fn a_wrong_secret_is_named(ground: &Processes) {
@@ -103,7 +103,7 @@ fn an_address_of_another_machine_is_named(ground: &Processes) {
     let Err(error) = ground.builder().base(base).start() else { panic!("it started") };
     assert!(matches!(error, Error::StartupFailure { .. }), "{error}");
     assert!(error.to_string().contains("192.0.2.1"), "{error}");
-    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+    nothing_is_left();
 }
 
 fn a_system_on_another_base_is_named(ground: &Processes) {

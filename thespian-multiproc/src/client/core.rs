@@ -305,14 +305,18 @@ impl Core {
 
     /// Whether too many messages of an endpoint are outstanding for another one.
     pub(super) fn is_full(&self, endpoint: &ActorAddress) -> bool {
-        let outstanding = self.endpoints.0.get(endpoint).map_or(0, Endpoint::unacknowledged);
-        outstanding >= self.limits.outgoing_high as usize
+        self.endpoints.0.get(endpoint).is_some_and(|endpoint| {
+            endpoint.unacknowledged() >= self.limits.outgoing_high as usize
+                || endpoint.unacknowledged_bytes() >= self.limits.outgoing_bytes
+        })
     }
 
     /// Whether there are few enough again.
     pub(super) fn has_room(&self, endpoint: &ActorAddress) -> bool {
-        let outstanding = self.endpoints.0.get(endpoint).map_or(0, Endpoint::unacknowledged);
-        outstanding <= self.limits.outgoing_low as usize
+        self.endpoints.0.get(endpoint).is_none_or(|endpoint| {
+            endpoint.unacknowledged() <= self.limits.outgoing_low as usize
+                && endpoint.unacknowledged_bytes() <= self.limits.outgoing_bytes / 2
+        })
     }
 
     /// What an endpoint has for its caller.
