@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use log::warn;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest as Readiness, Poll, Token};
-use thespian_core::engine::link::Frame;
+use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::transport::{Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 
@@ -462,8 +462,8 @@ impl Port for TcpPort {
         self.locator.clone()
     }
 
-    fn is_reliable(&self) -> bool {
-        true
+    fn carrier(&self) -> Carrier {
+        Carrier::Reliable
     }
 
     fn connect(&mut self, to: &Locator) -> PeerId {

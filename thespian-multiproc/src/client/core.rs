@@ -168,7 +168,7 @@ impl Core {
             });
         };
         let mut welcome = *welcome;
-        let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
+        let carrier = port.carrier();
         Ok(Some(Core {
             plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
             endpoints: Endpoints(BTreeMap::new()),

@@ -5,16 +5,20 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::mem;
 
-use super::{Carrier, Frame, KnownNames, Lane, Progress};
+use super::gaps::{Fate, Gaps};
+use super::{Bug, Carrier, Frame, KnownNames, Lane, Progress, is_on};
 use crate::engine::{Outputs, Undelivered};
 use crate::{ActorAddress, DeadReason, Envelope, Limits, Time, TypeNames};
 
 /// Messages to one target in one lane.
 pub(super) struct Outgoing {
     pub(super) link: u64,
+    carrier: Carrier,
     next: u64,
     /// What is on its way, in order; the last has the place before `next`.
     flight: VecDeque<Kept>,
+    /// With [`Carrier::BestEffort`], the places of those on their way that are repeated.
+    repeated: VecDeque<u64>,
     /// What waits for room in the window.
     queue: VecDeque<Kept>,
     flight_bytes: usize,
@@ -26,6 +30,8 @@ pub(super) struct Outgoing {
     /// One message on its way, and since when: how quick the target is, is found out with it.
     sample: Option<(u64, Time)>,
     resend_at: Time,
+    /// The next place at the time from which `resend_at` counts: what is below has been on its way for as long.
+    resend_below: u64,
     resends: u32,
     pub(super) last_used: Time,
 }
@@ -56,11 +62,13 @@ pub(super) struct Route {
 }
 
 impl Outgoing {
-    pub(super) fn new(link: u64, now: Time, limits: &Limits) -> Outgoing {
+    pub(super) fn new(link: u64, carrier: Carrier, now: Time, limits: &Limits) -> Outgoing {
         Outgoing {
             link,
+            carrier,
             next: 0,
             flight: VecDeque::new(),
+            repeated: VecDeque::new(),
             queue: VecDeque::new(),
             flight_bytes: 0,
             ghosts: Ghosts::default(),
@@ -68,6 +76,7 @@ impl Outgoing {
             limited: false,
             sample: None,
             resend_at: now,
+            resend_below: 0,
             resends: 0,
             last_used: now,
         }
@@ -89,9 +98,9 @@ impl Outgoing {
     }
 
     /// When something is to be given up, or to be sent again where that is done by time.
-    pub(super) fn due(&self, carrier: Carrier) -> Time {
+    pub(super) fn due(&self) -> Time {
         let oldest = self.flight.front().or(self.queue.front()).map_or(Time::FAR, |kept| kept.expires);
-        let again = carrier == Carrier::Lossy && !self.flight.is_empty();
+        let again = self.carrier != Carrier::Reliable && !self.flight.is_empty();
         if again { oldest.min(self.resend_at) } else { oldest }
     }
 
@@ -101,7 +110,17 @@ impl Outgoing {
         self.next - self.flight.len() as u64
     }
 
+    /// The lowest place that may still come, as the frame of the message at this place says it.
+    #[inline]
+    fn base(&self, sequence: u64) -> u64 {
+        match self.carrier {
+            Carrier::Lossy | Carrier::Reliable => self.first(),
+            Carrier::BestEffort => self.repeated.front().map_or(sequence, |first| sequence.min(*first)),
+        }
+    }
+
     fn set_resend(&mut self, now: Time, limits: &Limits) {
+        self.resend_below = self.next;
         self.resend_at = now + limits.resend_after * (1 << self.resends.min(4));
     }
 
@@ -139,6 +158,7 @@ impl Outgoing {
                 return;
             }
             let Some(kept) = self.queue.pop_front() else { return };
+            self.last_used = now;
             let names = known.of(kept.envelope.message());
             self.transmit(now, route, kept, names, limits, out);
         }
@@ -166,7 +186,10 @@ impl Outgoing {
     ) {
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
-        let frame = kept.frame(route.lane, self.link, self.next, self.first(), names);
+        if self.carrier == Carrier::BestEffort && kept.is_repeated() {
+            self.repeated.push_back(self.next);
+        }
+        let frame = kept.frame(route.lane, self.link, self.next, self.base(self.next), names);
         out.frame(route.me, route.peer, frame);
         self.next += 1;
         self.flight_bytes += kept.bytes.len();
@@ -192,26 +215,87 @@ impl Outgoing {
     }
 
     fn transmit_again(&self, route: Route, known: &mut KnownNames, out: &mut Outputs) {
-        let base = self.first();
-        for (sequence, kept) in (base..).zip(&self.flight) {
-            let names = known.of(kept.envelope.message());
-            out.frame(route.me, route.peer, kept.frame(route.lane, self.link, sequence, base, names));
+        for (sequence, kept) in (self.first()..).zip(&self.flight) {
+            self.transmit_one_again(route, sequence, kept, known, out);
         }
     }
 
-    /// Sends again what has not been acknowledged in time. Says whether it was time.
-    pub(super) fn resend(&mut self, now: Time, limits: &Limits) -> bool {
-        let due = !self.flight.is_empty() && now >= self.resend_at;
-        if due {
+    fn transmit_one_again(
+        &self,
+        route: Route,
+        sequence: u64,
+        kept: &Kept,
+        known: &mut KnownNames,
+        out: &mut Outputs,
+    ) {
+        let names = known.of(kept.envelope.message());
+        let frame = kept.frame(route.lane, self.link, sequence, self.base(sequence), names);
+        out.frame(route.me, route.peer, frame);
+    }
+
+    /// Whether what is on its way has not been acknowledged in time: then it is to be [repeated](Outgoing::repeat). Says
+    /// below which place it has been on its way for long enough to be missed.
+    pub(super) fn resend(&mut self, now: Time, limits: &Limits) -> Option<u64> {
+        let due = self.carrier != Carrier::Reliable && !self.flight.is_empty() && now >= self.resend_at;
+        due.then(|| {
+            // What was sent last may still be under way.
+            let is_quiet = now >= self.last_used + limits.resend_after / 2;
+            let below = if is_quiet { self.next } else { self.resend_below };
             self.resends += 1;
             self.set_resend(now, limits);
-        }
-        due
+            below
+        })
     }
 
-    /// Sends all again that is on its way.
-    pub(super) fn repeat(&self, route: Route, known: &mut KnownNames, out: &mut Outputs) {
-        self.transmit_again(route, known, out);
+    /// Sends all again that is on its way and repeated at all. If that is nothing, the target is told not to wait for what
+    /// is `below` this place, so that it says what it has.
+    pub(super) fn repeat(&self, below: u64, route: Route, known: &mut KnownNames, out: &mut Outputs) {
+        if self.carrier != Carrier::BestEffort {
+            return self.transmit_again(route, known, out);
+        }
+        let first = self.first();
+        for sequence in &self.repeated {
+            if let Some(kept) = self.flight.get((sequence - first) as usize) {
+                self.transmit_one_again(route, *sequence, kept, known, out);
+            }
+        }
+        if self.repeated.is_empty() && !is_on(Bug::NoProbeForLoss) {
+            let frame = Frame::Past { lane: route.lane, link: self.link, base: below };
+            out.frame(route.me, route.peer, frame);
+        }
+    }
+
+    /// The target has dealt with everything below this place but for the gaps. Says how many messages that were, and how
+    /// many of them are not by the runtime; those in gaps will not be delivered, and count as that.
+    pub(super) fn settle_but(
+        &mut self,
+        now: Time,
+        handled: u64,
+        gaps: &Gaps,
+        limits: &Limits,
+        progress: &mut Progress,
+    ) -> (usize, u32) {
+        let (first, mut lost) = (self.first(), 0);
+        let done = handled.saturating_sub(first).min(self.flight.len() as u64) as usize;
+        // What is left for `settle` stands behind, in order.
+        let mut at = 0;
+        for place in (first..).take(done) {
+            match gaps.fate(place) {
+                Fate::Taken => at += 1,
+                fate => {
+                    let Some(kept) = self.flight.remove(at) else { break };
+                    self.flight_bytes -= kept.bytes.len();
+                    lost += 1;
+                    progress.give_up(kept.envelope, DeadReason::Lost, "", fate == Fate::Unknown);
+                }
+            }
+        }
+        let (done, counted) = self.settle(now, handled, limits);
+        if lost > 0 {
+            self.resends = 0;
+            self.set_resend(now, limits);
+        }
+        (done + lost, counted)
     }
 
     /// The target has dealt with everything below this place. Says how many messages that were, and how many of them are
@@ -226,12 +310,22 @@ impl Outgoing {
             self.flight_bytes -= kept.bytes.len();
             counted += u32::from(!kept.envelope.is_by_runtime());
         }
+        self.forget_repeated();
         if done > 0 {
             self.resends = 0;
             self.set_resend(now, limits);
         }
         self.adapt(now, handled, limits);
         (done, counted)
+    }
+
+    /// Forgets the places of those that are not on their way any more.
+    #[inline]
+    fn forget_repeated(&mut self) {
+        let first = self.first();
+        while self.repeated.front().is_some_and(|place| *place < first) {
+            self.repeated.pop_front();
+        }
     }
 
     /// Suits the window to the target, once for each sample.
@@ -247,19 +341,20 @@ impl Outgoing {
     }
 
     /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many.
-    pub(super) fn expire(&mut self, now: Time, carrier: Carrier, progress: &mut Progress) -> usize {
+    pub(super) fn expire(&mut self, now: Time, progress: &mut Progress) -> usize {
         let before = self.len();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
         {
             let size = kept.bytes.len();
             self.flight_bytes -= size;
-            if carrier == Carrier::Reliable {
+            if self.carrier == Carrier::Reliable {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
             progress.give_up(kept.envelope, DeadReason::Expired, "", true);
         }
+        self.forget_repeated();
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
@@ -276,6 +371,12 @@ impl Outgoing {
 }
 
 impl Kept {
+    /// Whether it is sent again until it is acknowledged even by [`Carrier::BestEffort`]: supervision rests on it.
+    #[inline]
+    fn is_repeated(&self) -> bool {
+        self.envelope.is_by_runtime() || self.envelope.message().is_system()
+    }
+
     #[inline]
     fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64, names: TypeNames) -> Frame {
         Frame::Data {
