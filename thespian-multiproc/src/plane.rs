@@ -4,9 +4,9 @@
 //! by the control channel. A frame with a message is never kept here: the engine that sent it keeps it until it is
 //! acknowledged, and sends it again when it is told that there is a connection.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use thespian_core::engine::Outputs;
 use thespian_core::engine::link::Frame;
 use thespian_core::transport::{Interest, Locator, PeerId, Port, PortEvent};
@@ -63,7 +63,7 @@ pub(crate) struct Plane {
     pub(crate) port: Box<dyn Port>,
     admin: AdminLink,
     admin_address: ActorAddress,
-    routes: HashMap<ActorAddress, Route>,
+    routes: FxHashMap<ActorAddress, Route>,
     /// How many addresses the admin has been asked about and has not answered yet.
     locating: usize,
     sweep_at: usize,
@@ -112,7 +112,7 @@ impl Plane {
             port,
             admin,
             admin_address,
-            routes: HashMap::new(),
+            routes: FxHashMap::default(),
             locating: 0,
             sweep_at: SWEEP,
             deferred: Vec::new(),

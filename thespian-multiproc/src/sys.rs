@@ -68,6 +68,29 @@ pub(crate) fn die_with_parent(parent: Pid) -> bool {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).is_ok() && getppid() == parent
 }
 
+/// Blocks of memory below this, in bytes, come out of memory that the process keeps.
+#[cfg(target_env = "gnu")]
+const OWN_MAPPING_FROM: i32 = 8 << 20;
+
+/// So much free memory the process keeps at most, in bytes.
+#[cfg(target_env = "gnu")]
+const FREE_KEPT: i32 = 16 << 20;
+
+/// Lets the allocator keep what large messages were in for the next ones. Otherwise each of a megabyte would be in fresh
+/// memory, which the kernel has to find and clear page by page: several times the work of copying the message.
+pub(crate) fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    for (parameter, value) in
+        [(nix::libc::M_MMAP_THRESHOLD, OWN_MAPPING_FROM), (nix::libc::M_TRIM_THRESHOLD, FREE_KEPT)]
+    {
+        // SAFETY: it sets a number in the allocator of the C library, under that one's lock. One that knows it not says so.
+        #[expect(unsafe_code, reason = "there is no safe way to tune the allocator")]
+        unsafe {
+            nix::libc::mallopt(parameter, value);
+        }
+    }
+}
+
 /// Makes this process the parent of its descendants whose parents end.
 pub(crate) fn adopt_orphans() {
     // An older kernel has no such thing; what its orphans then do is their own affair.

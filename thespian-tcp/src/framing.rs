@@ -137,8 +137,9 @@ impl Inbox {
                 if is_control {
                     happened(PortEvent::Control { peer, bytes: whole });
                 } else {
-                    let whole = if whole.is_empty() { part } else { &whole };
-                    let (from, to, frame) = Decoder::plain().frame(whole).map_err(Violation::Malformed)?;
+                    let plain = &mut Decoder::plain();
+                    let brought = if whole.is_empty() { plain.frame(part) } else { plain.whole_frame(whole) };
+                    let (from, to, frame) = brought.map_err(Violation::Malformed)?;
                     happened(PortEvent::Frame { peer, from, to, frame });
                 }
             }

@@ -6,11 +6,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
-use std::sync::Arc;
 
-use thespian_core::ActorAddress;
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::transport::wire::{Encoder, payload};
+use thespian_core::{ActorAddress, Payload};
 
 use crate::framing::{CONTROL, CONTROL_STREAM, FRAME, HEAD, LARGEST, LAST, NOBODY, PART, STREAMS, head};
 
@@ -72,7 +71,7 @@ struct Parcel {
 }
 
 enum Body {
-    Shared(Arc<[u8]>),
+    Shared(Payload),
     Own(Vec<u8>),
 }
 

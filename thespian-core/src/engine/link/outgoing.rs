@@ -2,13 +2,12 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::mem;
 
 use super::gaps::{Fate, Gaps};
-use super::{Bug, Carrier, Frame, KnownNames, Lane, Progress, is_on};
+use super::{Bug, Carrier, Frame, Lane, Progress, is_on};
 use crate::engine::{Outputs, Undelivered};
-use crate::{ActorAddress, DeadReason, Envelope, Limits, Time, TypeNames};
+use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, Payload, Time, TypeNames};
 
 /// Messages to one target in one lane.
 pub(super) struct Outgoing {
@@ -36,10 +35,15 @@ pub(super) struct Outgoing {
     pub(super) last_used: Time,
 }
 
-/// A message that is kept until it is acknowledged.
+/// A message that is kept until it is acknowledged. It is its bytes by now: the value was dropped when it had been
+/// encoded, while whatever it holds was still at hand.
 pub(super) struct Kept {
-    pub(super) envelope: Envelope,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) number: u64,
+    pub(super) by_runtime: bool,
+    /// Whether it is sent again until it is acknowledged even by [`Carrier::BestEffort`]: supervision rests on it.
+    pub(super) repeated: bool,
+    pub(super) names: TypeNames,
+    pub(super) bytes: Payload,
     pub(super) expires: Time,
 }
 
@@ -126,32 +130,17 @@ impl Outgoing {
 
     /// Transmits a message, or keeps it for later if the window has no room.
     #[inline]
-    pub(super) fn send(
-        &mut self,
-        now: Time,
-        route: Route,
-        kept: Kept,
-        names: &TypeNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    pub(super) fn send(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
         self.last_used = now;
         if self.queue.is_empty() && self.has_room(kept.bytes.len(), limits) {
-            self.transmit(now, route, kept, names.clone(), limits, out);
+            self.transmit(now, route, kept, limits, out);
         } else {
             self.queue.push_back(kept);
         }
     }
 
     /// Transmits from the queue while the window has room.
-    pub(super) fn fill(
-        &mut self,
-        now: Time,
-        route: Route,
-        known: &mut KnownNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    pub(super) fn fill(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
         while let Some(waiting) = self.queue.front() {
             let size = waiting.bytes.len();
             if !self.has_room(size, limits) {
@@ -159,8 +148,7 @@ impl Outgoing {
             }
             let Some(kept) = self.queue.pop_front() else { return };
             self.last_used = now;
-            let names = known.of(kept.envelope.message());
-            self.transmit(now, route, kept, names, limits, out);
+            self.transmit(now, route, kept, limits, out);
         }
     }
 
@@ -175,21 +163,13 @@ impl Outgoing {
     }
 
     #[inline]
-    fn transmit(
-        &mut self,
-        now: Time,
-        route: Route,
-        kept: Kept,
-        names: TypeNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    fn transmit(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
-        if self.carrier == Carrier::BestEffort && kept.is_repeated() {
+        if self.carrier == Carrier::BestEffort && kept.repeated {
             self.repeated.push_back(self.next);
         }
-        let frame = kept.frame(route.lane, self.link, self.next, self.base(self.next), names);
+        let frame = kept.frame(route.lane, self.link, self.next, self.base(self.next));
         out.frame(route.me, route.peer, frame);
         self.next += 1;
         self.flight_bytes += kept.bytes.len();
@@ -201,35 +181,20 @@ impl Outgoing {
     }
 
     /// There is another connection, and nobody holds what was given up before.
-    pub(super) fn begin_again(
-        &mut self,
-        now: Time,
-        route: Route,
-        known: &mut KnownNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    pub(super) fn begin_again(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
         self.ghosts = Ghosts::default();
-        self.transmit_again(route, known, out);
-        self.fill(now, route, known, limits, out);
+        self.transmit_again(route, out);
+        self.fill(now, route, limits, out);
     }
 
-    fn transmit_again(&self, route: Route, known: &mut KnownNames, out: &mut Outputs) {
+    fn transmit_again(&self, route: Route, out: &mut Outputs) {
         for (sequence, kept) in (self.first()..).zip(&self.flight) {
-            self.transmit_one_again(route, sequence, kept, known, out);
+            self.transmit_one_again(route, sequence, kept, out);
         }
     }
 
-    fn transmit_one_again(
-        &self,
-        route: Route,
-        sequence: u64,
-        kept: &Kept,
-        known: &mut KnownNames,
-        out: &mut Outputs,
-    ) {
-        let names = known.of(kept.envelope.message());
-        let frame = kept.frame(route.lane, self.link, sequence, self.base(sequence), names);
+    fn transmit_one_again(&self, route: Route, sequence: u64, kept: &Kept, out: &mut Outputs) {
+        let frame = kept.frame(route.lane, self.link, sequence, self.base(sequence));
         out.frame(route.me, route.peer, frame);
     }
 
@@ -249,14 +214,14 @@ impl Outgoing {
 
     /// Sends all again that is on its way and repeated at all. If that is nothing, the target is told not to wait for what
     /// is `below` this place, so that it says what it has.
-    pub(super) fn repeat(&self, below: u64, route: Route, known: &mut KnownNames, out: &mut Outputs) {
+    pub(super) fn repeat(&self, below: u64, route: Route, out: &mut Outputs) {
         if self.carrier != Carrier::BestEffort {
-            return self.transmit_again(route, known, out);
+            return self.transmit_again(route, out);
         }
         let first = self.first();
         for sequence in &self.repeated {
             if let Some(kept) = self.flight.get((sequence - first) as usize) {
-                self.transmit_one_again(route, *sequence, kept, known, out);
+                self.transmit_one_again(route, *sequence, kept, out);
             }
         }
         if self.repeated.is_empty() && !is_on(Bug::NoProbeForLoss) {
@@ -270,6 +235,7 @@ impl Outgoing {
     pub(super) fn settle_but(
         &mut self,
         now: Time,
+        route: Route,
         handled: u64,
         gaps: &Gaps,
         limits: &Limits,
@@ -286,7 +252,7 @@ impl Outgoing {
                     let Some(kept) = self.flight.remove(at) else { break };
                     self.flight_bytes -= kept.bytes.len();
                     lost += 1;
-                    progress.give_up(kept.envelope, DeadReason::Lost, "", fate == Fate::Unknown);
+                    progress.give_up(kept.into_envelope(route), DeadReason::Lost, "", fate == Fate::Unknown);
                 }
             }
         }
@@ -308,7 +274,7 @@ impl Outgoing {
         let mut counted = 0;
         for kept in self.flight.drain(..done) {
             self.flight_bytes -= kept.bytes.len();
-            counted += u32::from(!kept.envelope.is_by_runtime());
+            counted += u32::from(!kept.by_runtime);
         }
         self.forget_repeated();
         if done > 0 {
@@ -341,7 +307,7 @@ impl Outgoing {
     }
 
     /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many.
-    pub(super) fn expire(&mut self, now: Time, progress: &mut Progress) -> usize {
+    pub(super) fn expire(&mut self, now: Time, route: Route, progress: &mut Progress) -> usize {
         let before = self.len();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
@@ -352,43 +318,44 @@ impl Outgoing {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
-            progress.give_up(kept.envelope, DeadReason::Expired, "", true);
+            progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", true);
         }
         self.forget_repeated();
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
-            progress.give_up(kept.envelope, DeadReason::Expired, "", false);
+            progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", false);
         }
         before - self.len()
     }
 
     /// All that is not acknowledged, in order, and whether it was on its way.
-    pub(super) fn into_messages(self) -> impl Iterator<Item = (Envelope, bool)> {
-        let flown = self.flight.into_iter().map(|kept| (kept.envelope, true));
-        flown.chain(self.queue.into_iter().map(|kept| (kept.envelope, false)))
+    pub(super) fn into_messages(self, route: Route) -> impl Iterator<Item = (Envelope, bool)> {
+        let flown = self.flight.into_iter().map(move |kept| (kept.into_envelope(route), true));
+        flown.chain(self.queue.into_iter().map(move |kept| (kept.into_envelope(route), false)))
     }
 }
 
 impl Kept {
-    /// Whether it is sent again until it is acknowledged even by [`Carrier::BestEffort`]: supervision rests on it.
     #[inline]
-    fn is_repeated(&self) -> bool {
-        self.envelope.is_by_runtime() || self.envelope.message().is_system()
-    }
-
-    #[inline]
-    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64, names: TypeNames) -> Frame {
+    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64) -> Frame {
         Frame::Data {
             lane,
             link,
             sequence,
             base,
-            number: self.envelope.number(),
-            by_runtime: self.envelope.is_by_runtime(),
-            names,
+            number: self.number,
+            by_runtime: self.by_runtime,
+            names: self.names.clone(),
             bytes: self.bytes.clone(),
         }
+    }
+
+    /// The message as it would be at its target.
+    fn into_envelope(self, route: Route) -> Envelope {
+        let mut envelope = AnyMessage::encoded(self.names, self.bytes).seal(&route.peer, &route.me);
+        envelope.set_number(self.number);
+        if self.by_runtime { envelope.by_runtime() } else { envelope }
     }
 }
 
@@ -402,11 +369,12 @@ impl Progress {
     pub(super) fn give_up_all(
         &mut self,
         link: Outgoing,
+        route: Route,
         reason: DeadReason,
         details: &str,
         maybe_handled: bool,
     ) {
-        for (envelope, flown) in link.into_messages() {
+        for (envelope, flown) in link.into_messages(route) {
             self.give_up(envelope, reason, details, flown && maybe_handled);
         }
     }
