@@ -9,10 +9,11 @@ use thespian_conformance::processes::{
 };
 use thespian_core::{ActorSpec, ActorSystem, Error};
 use thespian_multiproc::Multiproc;
-use thespian_tcp::{ADMIN_PORT, Tcp};
 
-use crate::actors::{Deed, Doer, SOON, answers, ask};
-use crate::deaths::{Family, Gate};
+use super::actors::{Deed, Doer, SOON, answers, ask};
+use super::deaths::{Family, Gate};
+use super::is_joined;
+use crate::base;
 
 pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("ends::everything_ends_with_the_admin", everything_ends_with_the_admin),
@@ -20,21 +21,28 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("ends::the_lifeline_alone_suffices", the_lifeline_alone_suffices),
     ("ends::an_admin_that_dies_mid_create_leaves_nothing", an_admin_that_dies_mid_create_leaves_nothing),
     ("ends::everything_ends_with_the_process_that_forks", everything_ends_with_the_process_that_forks),
-    ("ends::a_system_outlives_its_starter", a_system_outlives_its_starter),
     ("ends::an_actor_ends_the_system", an_actor_ends_the_system),
     ("ends::an_operator_ends_the_system", an_operator_ends_the_system),
+];
+
+/// For bases whose systems are joined.
+pub(crate) const JOINING: &[ProcessScenario] = &[
+    ("ends::a_system_outlives_its_starter", a_system_outlives_its_starter),
     ("ends::a_program_that_only_joined_ends_the_system", a_program_that_only_joined_ends_the_system),
 ];
 
 pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::starter", starter)];
 
-/// Where the admin of a system listens.
+/// The capability that says where the admin of a system listens (guide section 9.4).
+const ADMIN_PORT: &str = "Admin Port";
+
+/// Where the admin of a system listens; 0, which is anywhere, on a base without such places.
 pub(crate) fn port(system: &ActorSystem) -> i64 {
     let capabilities = system.capabilities().expect("up");
-    capabilities.get(ADMIN_PORT).and_then(thespian_core::Value::as_int).expect("it has one")
+    capabilities.get(ADMIN_PORT).and_then(thespian_core::Value::as_int).unwrap_or(0)
 }
 
-/// The system at this port.
+/// The system at this port, which is a new one if nobody is there.
 pub(crate) fn join(ground: &Processes, port: i64) -> Result<ActorSystem, Error> {
     ground.builder().capability(ADMIN_PORT, port).start()
 }
@@ -72,8 +80,8 @@ fn everything_ends_with_the_admin(ground: &Processes) {
 }
 
 fn tied(ground: &Processes, parent_death_signal: bool, lifeline: bool) -> ActorSystem {
-    let base = Multiproc::new(Tcp::default()).ties(parent_death_signal, lifeline);
-    ground.builder().base(base).start().expect("starts")
+    let tied = Multiproc::new(base::transport()).ties(parent_death_signal, lifeline);
+    ground.builder().base(tied).start().expect("starts")
 }
 
 fn the_parent_death_signal_alone_suffices(ground: &Processes) {
@@ -137,9 +145,11 @@ fn ended(systems: &[&ActorSystem]) {
 
 fn an_actor_ends_the_system(ground: &Processes) {
     let family = Family::new(ground);
-    let other = join(ground, port(&family.system)).expect("joined");
+    let port = port(&family.system);
+    let other = is_joined(ground).then(|| join(ground, port).expect("joined"));
     family.tell(&family.child, Deed::Shutdown);
-    ended(&[&family.system, &other]);
+    let systems: Vec<&ActorSystem> = other.iter().chain([&family.system]).collect();
+    ended(&systems);
 }
 
 fn an_operator_ends_the_system(ground: &Processes) {

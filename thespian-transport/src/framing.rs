@@ -44,12 +44,19 @@ pub(crate) fn head(kind: u8, length: usize) -> [u8; HEAD] {
 
 /// What the other side may not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
+#[non_exhaustive]
+pub enum Violation {
+    /// A wire frame is longer than [`LARGEST`], or has bytes behind what it is.
     TooLong,
+    /// A wire frame is of no known kind.
     UnknownKind,
+    /// More messages than [`STREAMS`] come in parts at once.
     UnknownStream,
+    /// A part of a message is empty.
     EmptyPart,
+    /// A message is larger than the system's largest.
     MessageTooLarge,
+    /// What is in a wire frame is none of ours.
     Malformed(Malformed),
 }
 
@@ -164,6 +171,8 @@ impl Inbox {
         Ok((stream, part))
     }
 }
+
+impl std::error::Error for Violation {}
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
