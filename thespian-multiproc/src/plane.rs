@@ -401,9 +401,9 @@ impl Plane {
     }
 }
 
-/// Messages are kept by the engine that sent them; what is not has to wait here.
+/// Messages, and probes for them, are the work of the engine that sent them; what is not has to wait here.
 fn wait_for_route(waiting: &mut Vec<(ActorAddress, Frame)>, from: ActorAddress, frame: Frame) {
-    if !matches!(frame, Frame::Data { .. }) {
+    if !matches!(frame, Frame::Data { .. } | Frame::Past { .. }) {
         waiting.push((from, frame));
     }
 }
