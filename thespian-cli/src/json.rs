@@ -13,12 +13,15 @@ pub(crate) struct CountersJson {
     dead_lettered: u64,
     refused: u64,
     failed_attempts: u64,
+    lost: u64,
+    late: u64,
 }
 
 impl From<&Counters> for CountersJson {
     fn from(counters: &Counters) -> CountersJson {
-        let Counters { sent, handled, poisoned, dead_lettered, refused, failed_attempts } = *counters;
-        CountersJson { sent, handled, poisoned, dead_lettered, refused, failed_attempts }
+        let Counters { sent, handled, poisoned, dead_lettered, refused, failed_attempts, lost, late } =
+            *counters;
+        CountersJson { sent, handled, poisoned, dead_lettered, refused, failed_attempts, lost, late }
     }
 }
 

@@ -40,8 +40,8 @@
 //! addresses are text, and what is not known is `null`.
 //!
 //! - `status`: `place`, `base`, `admin_address`, `state` (`running`, `shutting down`), `uptime_seconds`, `actor_count`, `counters`
-//!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`), `dead_letter_handler`, `global_names` (name to
-//!   address), `capabilities` (name to value).
+//!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`, `lost`, `late`), `dead_letter_handler`,
+//!   `global_names` (name to address), `capabilities` (name to value).
 //! - `actors`: `place`, `actor_count`, `actors`: a list, in which each comes after its parent, of `address`, `parent`, `name` (its
 //!   global name), `answered`, `type`, `pid`, `state` (`idle`, `busy`, `paused`, `exiting`), `busy_seconds`, `memory_rss_bytes`,
 //!   `memory_pss_bytes` (its share of what it shares with others), `queue_user`, `queue_system`, `queue_outgoing`,

@@ -38,6 +38,7 @@ fn text(status: &SystemStatus, place: &str) -> String {
         row("dead letters", counters.dead_lettered.to_string()),
         row("refused", counters.refused.to_string()),
         row("failed attempts", counters.failed_attempts.to_string()),
+        row("lost, late", format!("{}, {}", counters.lost, counters.late)),
     ];
     let names = status.global_names.iter();
     rows.extend(names.map(|(name, address)| row("name", format!("{} = {address}", table::plain(name)))));

@@ -14,7 +14,7 @@ use kit::{
 };
 use thespian_core::engine::Outputs;
 use thespian_core::engine::link::Lane::{self, Urgent, User};
-use thespian_core::engine::link::{Carrier, Frame, Links, Progress, Refusal};
+use thespian_core::engine::link::{Carrier, Frame, Gaps, Links, Progress, Refusal, Sifted};
 use thespian_core::{ActorAddress, ActorExitRequest, DeadReason, Envelope, IntoMessage, Limits, Time};
 
 /// The links of one actor.
@@ -43,6 +43,11 @@ impl Side {
     /// The links of an actor whose frames are lost only with the connection.
     fn connected(me: char) -> Side {
         Side::by(Carrier::Reliable, me, limits(|_| {}))
+    }
+
+    /// The links of an actor whose messages are sent once.
+    fn hopeful(me: char) -> Side {
+        Side::by(Carrier::BestEffort, me, limits(|_| {}))
     }
 
     fn by(carrier: Carrier, me: char, limits: Arc<Limits>) -> Side {
@@ -100,10 +105,27 @@ impl Side {
         self.frame(from, Frame::Closed { lane, link, handled, reason: DeadReason::Dead })
     }
 
+    /// Word comes that this was dealt with but for the gaps.
+    fn ack_but(&mut self, from: char, handled: u64, known_from: u64, ranges: &[(u64, u64)]) -> &mut Side {
+        let gaps = Gaps { known_from, ranges: ranges.into() };
+        let link = self.link;
+        self.frame(from, Frame::AckButGaps { lane: User, link, handled, gaps, closed: None })
+    }
+
+    /// Word comes that nothing below this place will come again.
+    fn past(&mut self, from: char, base: u64) -> &mut Side {
+        let link = self.link;
+        self.frame(from, Frame::Past { lane: User, link, base })
+    }
+
     fn frame(&mut self, from: char, frame: Frame) -> &mut Side {
         let mut arrived: Vec<Envelope> = Vec::new();
         let lane = match frame {
-            Frame::Data { lane, .. } | Frame::Ack { lane, .. } | Frame::Closed { lane, .. } => lane,
+            Frame::Data { lane, .. }
+            | Frame::Ack { lane, .. }
+            | Frame::Closed { lane, .. }
+            | Frame::AckButGaps { lane, .. }
+            | Frame::Past { lane, .. } => lane,
         };
         let progress = self.links.handle(self.now, actor(from), frame, &mut arrived, &mut self.out);
         for envelope in &arrived {
@@ -754,6 +776,193 @@ fn a_receiver_forgets_a_link_that_was_not_used_for_two_delivery_limits_but_not_w
     }
 }
 
+// -- best effort -----------------------------------------------------------------------------------------------
+
+#[test]
+fn what_a_user_sends_is_not_repeated_but_probed_for_and_ever_more_seldom() {
+    let mut a = Side::hopeful('a');
+    a.sends('b', "one").sends('b', "two");
+    a.gives(&["frame a->b user#1 0 (base 0) one", "frame a->b user#1 1 (base 1) two"]);
+    assert_eq!(a.due(), Some(200));
+    a.at(199).timeout().gives(&[]);
+    a.at(200).timeout().gives(&["frame a->b past user#1 2"]);
+    assert_eq!(a.due(), Some(600));
+    a.at(600).timeout().gives(&["frame a->b past user#1 2"]);
+    a.ack('b', User, 2).gives(&["acknowledged 2"]);
+    assert_eq!(a.due(), None);
+}
+
+#[test]
+fn a_probe_is_not_about_what_was_sent_a_moment_ago() {
+    let mut a = Side::hopeful('a');
+    a.sends('b', "one").at(199).sends('b', "two").anything();
+    a.at(200).timeout().gives(&["frame a->b past user#1 1"]);
+    a.at(600).timeout().gives(&["frame a->b past user#1 2"]);
+}
+
+#[test]
+fn what_the_runtime_sends_is_repeated_and_waited_for() {
+    let mut a = Side::hopeful('a');
+    a.sends('b', "lost").system_sends('b', "kept").sends('b', "behind").gives(&[
+        "frame a->b user#1 0 (base 0) lost",
+        "frame a->b user#1 1 (base 1) kept",
+        "frame a->b user#1 2 (base 1) behind",
+    ]);
+    a.at(200).timeout().gives(&["frame a->b user#1 1 (base 1) kept"]);
+    a.ack_but('b', 2, 0, &[(0, 1)]).gives(&["undelivered a->b lost (Lost)"]);
+    a.at(400).timeout().gives(&["frame a->b past user#1 3"]);
+    a.ack('b', User, 3).gives(&["acknowledged 1"]);
+}
+
+#[test]
+fn requests_to_exit_are_repeated_whoever_sends_them() {
+    let mut a = Side::hopeful('a');
+    a.sends('b', ActorExitRequest::new()).anything();
+    a.at(200).timeout().gives(&["frame a->b urgent#1 0 (base 0) exit"]);
+}
+
+#[test]
+fn what_is_lost_is_passed_over_by_what_comes_behind_and_named_until_it_is_long_ago() {
+    let mut b = Side::hopeful('b');
+    b.gets('a', 0, 0, "one").gets('a', 3, 3, "four").gives(&["arrived a->b one", "arrived a->b four"]);
+    assert_eq!(b.links.sifted(), Sifted { lost: 2, late: 0 });
+    b.handled('a', User, [0, 3]).flushes_acks().gives(&["frame b->a ack user#1 4 but 1..3"]);
+    b.gets('a', 4, 4, "five").handled('a', User, [4]).flushes_acks();
+    b.gives(&["arrived a->b five", "frame b->a ack user#1 5 but 1..3"]);
+    // The largest window of the kit.
+    let far = 3 + u64::from(limits(|_| {}).window_max);
+    b.past('a', far).gives(&[&format!("frame b->a ack user#1 {far} but 5..{far}")]);
+}
+
+#[test]
+fn what_comes_late_is_dropped_and_counted() {
+    let mut b = Side::hopeful('b');
+    b.gets('a', 1, 1, "two").gives(&["arrived a->b two"]);
+    b.gets('a', 0, 0, "one").gives(&["frame b->a ack user#1 1 but 0..1"]);
+    b.gets('a', 1, 1, "two").gives(&["frame b->a ack user#1 1 but 0..1"]);
+    assert_eq!(b.links.sifted(), Sifted { lost: 1, late: 1 });
+}
+
+#[test]
+fn what_comes_early_waits_for_the_runtimes_message_and_no_longer() {
+    let mut b = Side::hopeful('b');
+    b.gets('a', 2, 1, "three").gets('a', 4, 1, "five").gives(&[]);
+    b.gets('a', 1, 1, "two").gives(&["arrived a->b two", "arrived a->b three"]);
+    // A sender with a window of 3 does not keep the first any more.
+    b.past('a', 4).gives(&["frame b->a ack user#1 1 but 3..4", "arrived a->b five"]);
+    assert_eq!(b.links.sifted(), Sifted { lost: 2, late: 0 });
+}
+
+#[test]
+fn a_probe_on_a_link_of_which_nothing_came_says_that_all_was_lost() {
+    let mut b = Side::hopeful('b');
+    b.past('a', 2).gives(&["frame b->a ack user#1 2 but 0..2"]);
+    b.gets('a', 0, 0, "one").gives(&["frame b->a ack user#1 2 but 0..2"]);
+    b.gets('a', 2, 2, "three").gives(&["arrived a->b three"]);
+}
+
+#[test]
+fn a_closed_lane_names_what_it_passed_over() {
+    let mut b = Side::hopeful('b');
+    b.gets('a', 1, 1, "two").handled('a', User, [1]).closes(User);
+    b.gives(&["arrived a->b two", "frame b->a closed user#1 2 but 0..1"]);
+    b.past('a', 9).gives(&["frame b->a closed user#1 2 but 0..1"]);
+    let mut a = Side::hopeful('a');
+    a.sends('b', "one").sends('b', "two").sends('b', "three").anything();
+    let gaps = Gaps { known_from: 0, ranges: vec![(0, 1)] };
+    let closed = Some(DeadReason::Dead);
+    a.frame('b', Frame::AckButGaps { lane: User, link: 1, handled: 2, gaps, closed }).gives(&[
+        "undelivered a->b one (Lost)",
+        "undelivered a->b three (Dead)",
+        "acknowledged 1",
+    ]);
+}
+
+#[test]
+fn what_nobody_knows_any_more_may_have_been_handled() {
+    let mut a = Side::hopeful('a');
+    a.sends('b', "one").sends('b', "two").sends('b', "three").anything();
+    a.ack_but('b', 3, 1, &[(2, 3)]).gives(&[
+        "undelivered a->b one (Lost, maybe handled)",
+        "undelivered a->b three (Lost)",
+        "acknowledged 1",
+    ]);
+    assert!(a.links.is_idle());
+}
+
+#[test]
+fn a_probe_means_nothing_where_everything_is_repeated() {
+    let mut b = Side::new('b');
+    b.past('a', 3).gives(&[]);
+    b.gets('a', 0, 0, "one").gives(&["arrived a->b one"]);
+}
+
+/// Everything that a user sends is taken once and in order, or is lost for certain; what the runtime sends is taken.
+#[test]
+fn by_best_effort_everything_is_taken_or_known_to_be_lost_whatever_the_network_does() {
+    const COUNT: u64 = 60;
+    let mut lost_in_all = 0;
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let (mut a, mut b) = (Side::hopeful('a'), Side::hopeful('b'));
+        let mut under_way: Vec<(bool, Frame)> = Vec::new();
+        let (mut taken, mut lost): (Vec<u64>, Vec<u64>) = Default::default();
+        let mut sent = 0;
+        for step in 0u64.. {
+            assert!(step < 200_000, "seed {seed}: {} of {sent} taken, {} lost", taken.len(), lost.len());
+            (a.now, b.now) = (ms(step), ms(step));
+            if sent < COUNT && random.below(3) == 0 {
+                match is_kept(sent) {
+                    true => a.system_sends('b', format!("{sent}")),
+                    false => a.sends('b', format!("{sent}")),
+                };
+                sent += 1;
+            }
+            let mut progress = a.links.handle_timeout(a.now, &mut a.out);
+            for (to_b, out) in [(true, &mut a.out), (false, &mut b.out)] {
+                while let Some(frame) = poll_frame(out) {
+                    let copies = random.pick(&[0, 1, 1, 2]);
+                    under_way.extend((0..copies).map(|_| (to_b, frame.clone())));
+                }
+            }
+            if !under_way.is_empty() {
+                // Mostly the next, so that not all is lost.
+                let at = random.below(under_way.len().min(3) as u64) as usize;
+                let (to_b, frame) = under_way.remove(at);
+                let mut arrived = Vec::new();
+                let (to, from) = if to_b { (&mut b, 'a') } else { (&mut a, 'b') };
+                let more = to.links.handle(to.now, actor(from), frame, &mut arrived, &mut to.out);
+                progress.undelivered.extend(more.undelivered);
+                for envelope in arrived {
+                    taken.push(kit::text(envelope.message()).parse().expect("a number"));
+                    b.links.handled(actor('a'), User, envelope.place());
+                }
+                if random.below(3) == 0 {
+                    b.links.flush_acks(&mut b.out);
+                }
+            } else if sent == COUNT && a.links.is_idle() {
+                break;
+            }
+            for undelivered in progress.undelivered {
+                assert_eq!((undelivered.reason, undelivered.maybe_handled), (DeadReason::Lost, false));
+                lost.push(kit::text(undelivered.envelope.message()).parse().expect("a number"));
+            }
+        }
+        assert!(taken.is_sorted_by(|one, next| one < next), "seed {seed}: {taken:?}");
+        lost_in_all += lost.len();
+        let mut all = [taken, lost.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..COUNT).collect::<Vec<u64>>(), "seed {seed}: each once");
+        assert!(!lost.iter().any(|number| is_kept(*number)), "seed {seed}: {lost:?}");
+    }
+    assert!(lost_in_all > 1_000, "much is lost: {lost_in_all}");
+}
+
+/// Which messages of that test the runtime sends.
+fn is_kept(number: u64) -> bool {
+    number % 7 == 3
+}
+
 // -- both ------------------------------------------------------------------------------------------------------
 
 /// Two sides and a network that loses, repeats and reorders, driven by a seed.
@@ -872,10 +1081,16 @@ fn the_last_of_all_places_is_not_taken_and_overflows_nothing() {
 /// Peers that know the frames but not the rules.
 #[test]
 fn a_hundred_thousand_random_frames_are_taken_at_most_once_each_and_in_order() {
+    for carrier in [Carrier::Lossy, Carrier::BestEffort] {
+        random_frames_are_taken_at_most_once_each_and_in_order(carrier);
+    }
+}
+
+fn random_frames_are_taken_at_most_once_each_and_in_order(carrier: Carrier) {
     const PEERS: [char; 3] = ['x', 'y', 'z'];
     let limits = limits(|_| {});
     let window = limits.window as usize;
-    let mut b = Side::with('b', limits);
+    let mut b = Side::by(carrier, 'b', limits);
     let mut random = Random(0x0b5e_55ed);
     let mut last_taken: BTreeMap<(char, Lane), u64> = BTreeMap::new();
     let mut taken = 0u32;
@@ -904,6 +1119,12 @@ fn a_hundred_thousand_random_frames_are_taken_at_most_once_each_and_in_order() {
         let frame = match random.below(20) {
             0 => Frame::Ack { lane, link: random.below(10), handled: place },
             1 => Frame::Closed { lane, link: random.below(10), handled: place, reason: DeadReason::Dead },
+            2 => Frame::Past { lane, link, base },
+            3 => {
+                let ranges = (0..random.below(4)).map(|_| (near(&mut random), near(&mut random))).collect();
+                let gaps = Gaps { known_from: near(&mut random), ranges };
+                Frame::AckButGaps { lane, link: random.below(10), handled: place, gaps, closed: None }
+            }
             _ if lane == Urgent => data_on(link, lane, place, base, ActorExitRequest::new()),
             _ => data_on(link, lane, place, base, "m"),
         };

@@ -29,6 +29,11 @@ pub struct Counters {
     pub refused: u64,
     /// Attempts of handlers that failed.
     pub failed_attempts: u64,
+    /// Messages that did not reach whoever counts them, because the network lost them or was too slow. Their sender counts
+    /// them as dead-lettered, when it has learnt of it.
+    pub lost: u64,
+    /// Those of them that came too late, and were dropped, counted each time they came.
+    pub late: u64,
 }
 
 impl AddAssign for Counters {
@@ -39,6 +44,8 @@ impl AddAssign for Counters {
         self.dead_lettered += other.dead_lettered;
         self.refused += other.refused;
         self.failed_attempts += other.failed_attempts;
+        self.lost += other.lost;
+        self.late += other.late;
     }
 }
 
@@ -48,7 +55,12 @@ impl fmt::Display for Counters {
             f,
             "sent {}, handled {}, poisoned {}, dead-lettered {}, refused {}, failed attempts {}",
             self.sent, self.handled, self.poisoned, self.dead_lettered, self.refused, self.failed_attempts
-        )
+        )?;
+        // Most bases lose nothing.
+        match (self.lost, self.late) {
+            (0, 0) => Ok(()),
+            (lost, late) => write!(f, ", lost {lost}, late {late}"),
+        }
     }
 }
 

@@ -186,6 +186,8 @@ pub enum DeadReason {
     Expired,
     /// The system is shutting down.
     Shutdown,
+    /// The network lost it, or it came too late: on a base that sends messages once (guide section 9.5).
+    Lost,
 }
 
 impl fmt::Display for DeadReason {
@@ -198,6 +200,7 @@ impl fmt::Display for DeadReason {
             DeadReason::EndpointFull => "the endpoint's queue is full",
             DeadReason::Expired => "the target did not take it within the delivery limit",
             DeadReason::Shutdown => "the system is shutting down",
+            DeadReason::Lost => "it was lost on its way",
         })
     }
 }

@@ -185,6 +185,8 @@ fn decoders() -> Vec<Decoder> {
         dead_lettered: 0,
         refused: u64::MAX,
         failed_attempts: 1,
+        lost: 0,
+        late: 128,
     };
     let queues = QueueStatus { user: 1, system: 0, outgoing: 200 };
     let nest = || Nest(vec![Nest(vec![]), Nest(vec![Nest(vec![Nest(vec![])]), Nest(vec![])])]);

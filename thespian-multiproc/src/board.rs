@@ -23,6 +23,8 @@ pub(crate) struct Record {
     failed_attempts: AtomicU64,
     /// Messages it has sent that nobody has dealt with.
     outgoing: AtomicU64,
+    lost: AtomicU64,
+    late: AtomicU64,
 }
 
 impl Record {
@@ -35,6 +37,8 @@ impl Record {
         self.refused.store(counters.refused, Ordering::Relaxed);
         self.failed_attempts.store(counters.failed_attempts, Ordering::Relaxed);
         self.outgoing.store(outgoing, Ordering::Relaxed);
+        self.lost.store(counters.lost, Ordering::Relaxed);
+        self.late.store(counters.late, Ordering::Relaxed);
     }
 
     /// What was last shown.
@@ -46,6 +50,8 @@ impl Record {
             dead_lettered: 0,
             refused: self.refused.load(Ordering::Relaxed),
             failed_attempts: self.failed_attempts.load(Ordering::Relaxed),
+            lost: self.lost.load(Ordering::Relaxed),
+            late: self.late.load(Ordering::Relaxed),
         }
     }
 
@@ -104,7 +110,7 @@ mod tests {
     fn what_one_mapping_shows_another_sees() {
         let board = Board::create().expect("memory");
         let other = Board::open(board.file().try_clone().expect("a descriptor")).expect("mapped");
-        let counters = Counters { sent: 3, handled: 2, ..Counters::default() };
+        let counters = Counters { sent: 3, handled: 2, lost: 4, late: 1, ..Counters::default() };
         board.record(7).expect("a record").show(&counters, 1);
         assert_eq!(other.record(7).expect("a record").counters(), counters);
         assert_eq!(other.record(7).expect("a record").outgoing(), 1);

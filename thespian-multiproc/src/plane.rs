@@ -84,6 +84,8 @@ enum Later {
 enum Route {
     /// The admin has been asked. These wait: acknowledgements, which no engine keeps.
     Locating(Vec<(ActorAddress, Frame)>),
+    /// The admin has said where it is without being asked. There is no connection yet, and nothing has been sent.
+    At(Locator),
     /// By a connection. What comes from the address may come by another, which is as good when this one is lost.
     By { peer: PeerId, seen: PeerId },
 }
@@ -188,6 +190,11 @@ impl Plane {
         }
         match self.routes.change().get_mut(&to) {
             Some(Route::Locating(waiting)) => wait_for_route(waiting, from, frame),
+            Some(Route::At(locator)) => {
+                let peer = self.port.connect(locator);
+                self.routes.change().insert(to, Route::By { peer, seen: peer });
+                self.port.send(peer, from, to, &frame);
+            }
             _ => {
                 let mut waiting = Vec::new();
                 wait_for_route(&mut waiting, from, frame);
@@ -358,7 +365,15 @@ impl Plane {
         engines: &mut dyn Engines,
         out: &mut Outputs,
     ) {
-        let Some(Route::Locating(waiting)) = self.routes.change().get_mut(&address) else { return };
+        let routes = self.routes.change();
+        let waiting = match routes.get_mut(&address) {
+            Some(Route::Locating(waiting)) => waiting,
+            Some(_) => return,
+            None => {
+                routes.insert(address, Route::At(locator.clone()));
+                return;
+            }
+        };
         let waiting = std::mem::take(waiting);
         self.routes.change().remove(&address);
         self.locating -= 1;
@@ -401,9 +416,9 @@ impl Plane {
     }
 }
 
-/// Messages are kept by the engine that sent them; what is not has to wait here.
+/// Messages, and probes for them, are the work of the engine that sent them; what is not has to wait here.
 fn wait_for_route(waiting: &mut Vec<(ActorAddress, Frame)>, from: ActorAddress, frame: Frame) {
-    if !matches!(frame, Frame::Data { .. }) {
+    if !matches!(frame, Frame::Data { .. } | Frame::Past { .. }) {
         waiting.push((from, frame));
     }
 }

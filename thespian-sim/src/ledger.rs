@@ -255,6 +255,11 @@ impl Observer for SimObserver {
                     }
                     Frame::Ack { lane, handled, .. } => format!("{lane:?} ack {handled}"),
                     Frame::Closed { lane, handled, .. } => format!("{lane:?} closed at {handled}"),
+                    Frame::AckButGaps { lane, handled, gaps, closed, .. } => {
+                        let what = if closed.is_some() { "closed at" } else { "ack" };
+                        format!("{lane:?} {what} {handled} but {:?}", gaps.ranges)
+                    }
+                    Frame::Past { lane, base, .. } => format!("{lane:?} past {base}"),
                 };
                 let fate = match copies {
                     0 => " LOST",

@@ -99,6 +99,14 @@ impl Sim {
         self
     }
 
+    /// The same world where what users send is sent once, and lost if it is lost: as between processes by UDP. For worlds
+    /// without systems yet.
+    #[must_use]
+    pub fn with_best_effort(self) -> Sim {
+        self.weather.lock().carrier = Carrier::BestEffort;
+        self
+    }
+
     /// Locks the world for a call on this handle.
     fn inside(&self, call: &str) -> Inside<'_> {
         match Inside::new(&self.state) {

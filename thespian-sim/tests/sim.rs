@@ -342,6 +342,57 @@ fn what_is_lost_for_longer_than_the_limit_becomes_a_dead_letter() {
     sim.finish().expect("nothing wrong");
 }
 
+/// Supervision does not depend on luck: the exits of a family are told once, and all of them, whatever is lost.
+#[test]
+fn by_best_effort_every_exit_is_told_once_though_a_third_of_all_is_lost() {
+    for seed in 0..20 {
+        let faults = Faults { loss: 0.3, ..stormy() };
+        let sim = Sim::new(seed).with_best_effort().with_faults(faults);
+        let system = start(&sim);
+        let parent = system.create_actor::<Node>().expect("created");
+        let mut children = Vec::new();
+        // What asks for them may be lost like its answer.
+        while children.len() < 5 {
+            if let Ok(child) = system.request::<ActorAddress>(&parent, (), SECOND) {
+                children.push(child);
+            }
+        }
+        sim.kill(&children[0]);
+        system.tell(&children[1], ActorExitRequest::new()).expect("sent");
+        sim.run_for(SECOND * 20).expect("settles");
+        for child in &children[..2] {
+            assert_eq!(sim.exit_notices(child), 1, "seed {seed}");
+        }
+        system.tell(&parent, ActorExitRequest::new()).expect("sent");
+        sim.run_for(SECOND * 30).expect("settles");
+        assert_eq!(sim.actors(), [], "seed {seed}");
+        system.shutdown().expect("down");
+        sim.finish().unwrap_or_else(|violations| panic!("seed {seed}: {violations}"));
+    }
+}
+
+#[test]
+fn by_best_effort_what_is_lost_is_counted_at_both_ends() {
+    let sim = Sim::new(12).with_best_effort().with_faults(Faults { loss: 0.2, ..Faults::default() });
+    let system = start(&sim);
+    let node = system.create_actor::<Node>().expect("created");
+    for _ in 0..500 {
+        system.tell(&node, 1_u32).expect("sent");
+    }
+    sim.run_for(SECOND * 60).expect("settles");
+    sim.set_faults(Faults::default());
+    let arrived = system.request::<u64>(&node, 0_u64, SECOND).expect("an answer");
+    let counters = system.status().expect("status").counters;
+    assert_eq!(counters.dead_lettered, 500 - arrived, "{counters}");
+    assert_eq!(counters.lost, counters.dead_lettered, "{counters}");
+    assert!((50..200).contains(&counters.lost), "{counters}");
+    // Nobody has been found dead.
+    let answer = system.request::<u64>(&node, 0_u64, SECOND);
+    assert_eq!(answer, Ok(arrived));
+    system.shutdown().expect("down");
+    sim.finish().expect("nothing wrong");
+}
+
 #[test]
 fn an_idle_link_that_is_forgotten_begins_anew() {
     let sim = Sim::new(12);

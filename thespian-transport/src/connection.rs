@@ -279,24 +279,27 @@ impl<S: Sockets> Connection<S> {
             return false;
         }
         match &mut self.stage {
-            Stage::Connecting(_) => false,
+            Stage::Connecting(_) => return false,
             Stage::Shaking(shaking) => {
                 match shaking.write(&mut self.stream) {
                     Ok(all) => self.is_writable = all,
                     Err(_) => self.is_broken = true,
                 }
+                if !shaking.handshake.is_proved() || !self.is_writable || self.is_broken {
+                    return false;
+                }
+            }
+            Stage::Up => {}
+        }
+        match self.outbox.write_to(&mut self.stream, WRITE_SHARE) {
+            Ok(writable) => {
+                self.is_writable = writable;
+                writable && !self.outbox.is_empty()
+            }
+            Err(_) => {
+                self.is_broken = true;
                 false
             }
-            Stage::Up => match self.outbox.write_to(&mut self.stream, WRITE_SHARE) {
-                Ok(writable) => {
-                    self.is_writable = writable;
-                    writable && !self.outbox.is_empty()
-                }
-                Err(_) => {
-                    self.is_broken = true;
-                    false
-                }
-            },
         }
     }
 

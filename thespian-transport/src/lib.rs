@@ -36,7 +36,7 @@
 //!
 //! `mio` (readiness of sockets, and of the descriptors that actors watch), `hmac` and `sha2` (the proofs of the handshake),
 //! `getrandom` (secrets, and the random bytes of a handshake), `serde` (bounds, secrets and words of the handshake, as
-//! settings and on the wire), `log` (strangers that were refused).
+//! settings and on the wire), `log` (strangers that were refused), `nix` (how many descriptors a process may have).
 
 #![forbid(unsafe_code)]
 

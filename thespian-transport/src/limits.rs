@@ -1,8 +1,8 @@
 //! The bounds of a port.
 
-use std::fs;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 use thespian_core::Error;
 
@@ -13,7 +13,7 @@ const RESERVED: usize = 64;
 const FEWEST: usize = 16;
 
 /// How many descriptors are reckoned with if the system does not say: the usual limit.
-const USUAL: usize = 1024;
+const USUAL: u64 = 1024;
 
 /// The bounds of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,17 +77,8 @@ impl PortLimits {
 
 /// How many connections a process can have: as many as it may have descriptors, but for some.
 pub(crate) fn connections_by_default() -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    descriptors_allowed(&limits).unwrap_or(USUAL).saturating_sub(RESERVED).max(FEWEST)
-}
-
-/// The soft limit, in the words of `/proc/self/limits`.
-fn descriptors_allowed(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_ascii_whitespace().next()? {
-        "unlimited" => Some(usize::MAX),
-        number => number.parse().ok(),
-    }
+    let allowed = getrlimit(Resource::RLIMIT_NOFILE).map_or(USUAL, |(soft, _)| soft);
+    usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(RESERVED).max(FEWEST)
 }
 
 #[cfg(test)]
@@ -95,11 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_of_descriptors_is_read() {
-        let limits = "Limit    Soft Limit  Hard Limit  Units\nMax open files   1024   4096   files\n";
-        assert_eq!(descriptors_allowed(limits), Some(1024));
-        assert_eq!(descriptors_allowed("Max open files unlimited unlimited files"), Some(usize::MAX));
-        assert_eq!(descriptors_allowed(""), None);
+    fn there_is_always_room_for_some_connections() {
         assert!(connections_by_default() >= FEWEST);
     }
 }

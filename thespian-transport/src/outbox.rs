@@ -111,7 +111,7 @@ impl Outbox {
         let follows = match frame {
             Frame::Data { lane, .. } => self.stream_of(Order::Messages(*from, *to, *lane)).is_some(),
             // These may pass: they only ever say more than the last one did.
-            Frame::Ack { .. } | Frame::Closed { .. } => false,
+            Frame::Ack { .. } | Frame::Closed { .. } | Frame::AckButGaps { .. } | Frame::Past { .. } => false,
         };
         if follows || !is_small(frame) {
             return self.frame_in_parts(from, to, frame);
@@ -336,7 +336,9 @@ fn is_small(frame: &Frame) -> bool {
     let names = match frame {
         // Each with its length.
         Frame::Data { names, .. } => names.iter().map(|name| name.len() + 8).sum(),
-        Frame::Ack { .. } | Frame::Closed { .. } => 0,
+        // Best effort's, which has no connections; at most as long as an acknowledgement of each gap.
+        Frame::AckButGaps { gaps, .. } => gaps.ranges.len() * 20,
+        Frame::Ack { .. } | Frame::Closed { .. } | Frame::Past { .. } => 0,
     };
     payload(frame).len() + names <= SMALL
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use mio::{Events, Interest as Readiness, Poll, Token};
-use thespian_core::engine::link::Frame;
+use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::transport::{Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 
@@ -470,8 +470,8 @@ impl<S: Sockets> Port for StreamPort<S> {
         self.locator.clone()
     }
 
-    fn is_reliable(&self) -> bool {
-        true
+    fn carrier(&self) -> Carrier {
+        Carrier::Reliable
     }
 
     fn connect(&mut self, to: &Locator) -> PeerId {

@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use thespian_core::engine::link::{Frame, Lane};
+use thespian_core::engine::link::{Frame, Gaps, Lane};
 use thespian_core::transport::wire::{Decoder, Encoder};
 use thespian_core::{ActorAddress, AddressKey, DeadReason, SystemId, TypeName};
 use thespian_transport::handshake::LONGEST;
@@ -153,6 +153,18 @@ fn frames() -> Vec<(ActorAddress, ActorAddress, Frame)> {
             address(2),
             address(1),
             Frame::Closed { lane: Lane::Urgent, link: 1, handled: 2, reason: DeadReason::Expired },
+        ),
+        (address(1), address(2), Frame::Past { lane: Lane::User, link: 1, base: 300 }),
+        (
+            address(1),
+            address(2),
+            Frame::AckButGaps {
+                lane: Lane::User,
+                link: 1,
+                handled: 300,
+                gaps: Gaps { known_from: 3, ranges: vec![(3, 5), (200, 201)] },
+                closed: Some(DeadReason::Dead),
+            },
         ),
     ]
 }

@@ -47,7 +47,8 @@ pub(crate) fn status_shows_the_system() {
     assert_eq!(json["capabilities"]["Admin Port"], stage.port);
     assert!(json["dead_letter_handler"].is_null());
     let counters = json["counters"].as_object().unwrap();
-    let expected = ["sent", "handled", "poisoned", "dead_lettered", "refused", "failed_attempts"];
+    let expected =
+        ["sent", "handled", "poisoned", "dead_lettered", "refused", "failed_attempts", "lost", "late"];
     assert!(expected.iter().all(|name| counters[*name].is_u64()), "{counters:?}");
 }
 

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::mem;
 
-use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
+use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal, Sifted};
 use super::{Disposition, Effect, Outputs, ToAdmin, Undelivered};
 use crate::{
     ActorAddress, ActorStatus, AnyMessage, Counters, DeadReason, Envelope, Error, Limits, PoisonMessage,
@@ -268,6 +268,8 @@ impl Endpoint {
         let Some(links) = &mut self.links else { return };
         let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);
+        let Sifted { lost, late } = links.sifted();
+        (self.counters.lost, self.counters.late) = (lost, late);
         self.progress(progress, out);
         for envelope in arrived.drain(..) {
             self.arrived(envelope, out);
@@ -294,10 +296,13 @@ impl Endpoint {
             self.inbox.push_back(AnyMessage::new(poison).seal(&self.address, &target).by_runtime());
             return;
         }
-        if self.dead.len() >= self.limits.endpoint_queue {
-            self.dead.pop_front();
+        // Of a target whose message was lost nothing is known.
+        if undelivered.reason != DeadReason::Lost {
+            if self.dead.len() >= self.limits.endpoint_queue {
+                self.dead.pop_front();
+            }
+            self.dead.push_back(*undelivered.envelope.to());
         }
-        self.dead.push_back(*undelivered.envelope.to());
         let message = ToAdmin::DeadLetter(Box::new(undelivered));
         out.effect(Effect::ToAdmin { from: self.address, message });
     }

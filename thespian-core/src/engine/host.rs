@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
+use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal, Sifted};
 use super::planted::{Bug, is_on};
 use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Action, Create, Wakeup};
@@ -1009,7 +1009,8 @@ impl Host {
 
     /// What became of the actor's messages.
     pub fn counters(&self) -> Counters {
-        let counters = Counters { sent: self.sent, handled: self.handled, ..Counters::default() };
+        let Sifted { lost, late } = self.links.as_ref().map_or(Sifted::default(), |links| links.sifted());
+        let counters = Counters { sent: self.sent, handled: self.handled, lost, late, ..Counters::default() };
         match self.rare.as_deref() {
             Some(&Rare { poisoned, refused, failed_attempts, .. }) => {
                 Counters { poisoned, refused, failed_attempts, ..counters }

@@ -19,6 +19,18 @@
 //! honest sender gets there only where frames are lost anyway, because what it has given up counts until the target says
 //! that it came past, or there is another connection: which is what the second half is for.
 
+//!
+//! # Best effort
+//!
+//! With [`Carrier::BestEffort`] messages of users are sent once. Those of the runtime, and requests to exit or for the status
+//! whoever sends them, are sent again by time until they are acknowledged, so that supervision does not depend on luck.
+//! [`base`](Frame::Data::base) says the lowest place that may still come: that of the oldest message on its way that is
+//! repeated, or without one the frame's own. The receiver passes over what is below and has not come, and drops
+//! it if it comes later, so nothing is taken out of turn. It lists what it [passed over](Frame::AckButGaps) in its
+//! acknowledgements, and the sender makes dead letters of exactly that. What is lost at the end, with nothing behind it that
+//! would show it, is found out by a [probe](Frame::Past), sent again by time as messages otherwise are.
+
+mod gaps;
 mod incoming;
 mod outgoing;
 
@@ -27,6 +39,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::mem;
 
 use super::planted::{Bug, is_on};
@@ -36,6 +49,8 @@ use crate::{
     ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
     Payload, StatusReq, Time, TypeNames,
 };
+pub use gaps::Gaps;
+use gaps::Sieve;
 use incoming::{Incoming, Taking};
 use outgoing::{Kept, Outgoing, Route};
 
@@ -81,6 +96,29 @@ pub enum Frame {
         /// Why.
         reason: DeadReason,
     },
+    /// An acknowledgement, or the end of a lane, where some of the messages before that never came and are not taken any
+    /// more.
+    AckButGaps {
+        /// Which lane.
+        lane: Lane,
+        /// Which link.
+        link: u64,
+        /// The first place that has not been dealt with.
+        handled: u64,
+        /// The places that were passed over.
+        gaps: Gaps,
+        /// Whether the lane takes no more, and why.
+        closed: Option<DeadReason>,
+    },
+    /// Nothing below this place will come again: the target is not to wait for it, and is to say what it has.
+    Past {
+        /// Which lane.
+        lane: Lane,
+        /// Which link.
+        link: u64,
+        /// The place.
+        base: u64,
+    },
 }
 
 /// What carries the frames between two processes, as far as delivery is concerned.
@@ -91,6 +129,9 @@ pub enum Carrier {
     /// It loses frames only together with the connection. The driver says so once there is another one, and then what is
     /// not acknowledged is sent again.
     Reliable,
+    /// It may lose, repeat and reorder any frame, and what users send is not worth sending again: see
+    /// [best effort](self#best-effort).
+    BestEffort,
 }
 
 /// Which of the two queues between a pair of addresses.
@@ -149,6 +190,9 @@ pub struct Links {
     opened: u64,
     /// Messages that were ever taken from a sender.
     taken: u64,
+    sifted: Sifted,
+    /// Whether a link from a sender was forgotten, so that another may not be seen from its beginning.
+    forgot: bool,
     /// Incoming links on which something has been dealt with since the last acknowledgement.
     progressed: Vec<(u32, Lane)>,
     /// How many messages are not acknowledged, and their bytes.
@@ -206,6 +250,8 @@ impl Links {
             closed: [None; Lane::COUNT],
             opened: 0,
             taken: 0,
+            sifted: Sifted::default(),
+            forgot: false,
             progressed: Vec::new(),
             unacknowledged: 0,
             bytes: 0,
@@ -241,6 +287,7 @@ impl Links {
         let kept = Kept {
             number: envelope.number(),
             by_runtime: envelope.is_by_runtime(),
+            repeated: envelope.is_by_runtime() || envelope.message().is_system(),
             names,
             bytes,
             expires: now + self.limits.delivery_limit,
@@ -257,13 +304,13 @@ impl Links {
             none => {
                 self.opened += 1;
                 self.count += 1;
-                none.insert(Box::new(Outgoing::new(self.opened, now, &self.limits)))
+                none.insert(Box::new(Outgoing::new(self.opened, self.carrier, now, &self.limits)))
             }
         };
         self.bytes += kept.bytes.len();
         link.send(now, route, kept, &self.limits, out);
         self.unacknowledged += 1;
-        self.due = self.due.min(link.due(self.carrier));
+        self.due = self.due.min(link.due());
         Ok(())
     }
 
@@ -317,18 +364,72 @@ impl Links {
                 }
                 Progress::default()
             }
-            Frame::Ack { lane, link, handled } => self.acknowledged(now, from, (lane, link), handled, out),
+            Frame::Ack { lane, link, handled } => {
+                self.acknowledged(now, from, (lane, link), handled, None, out)
+            }
             Frame::Closed { lane, link, handled, reason } => {
-                let mut progress = self.acknowledged(now, from, (lane, link), handled, out);
-                if let Some(number) = self.find(&from)
-                    && self.outgoing(number, lane).is_some_and(|known| known.link == link)
-                {
-                    // What the target closed on it has certainly not handled.
-                    self.give_up(number, lane, reason, "", false, &mut progress);
+                let mut progress = self.acknowledged(now, from, (lane, link), handled, None, out);
+                self.target_closed(from, (lane, link), reason, &mut progress);
+                progress
+            }
+            Frame::AckButGaps { lane, link, handled, gaps, closed } => {
+                let mut progress = self.acknowledged(now, from, (lane, link), handled, Some(&gaps), out);
+                if let Some(reason) = closed {
+                    self.target_closed(from, (lane, link), reason, &mut progress);
                 }
                 progress
             }
+            Frame::Past { lane, link, base } => {
+                self.past(now, from, (lane, link), base, arrived, out);
+                Progress::default()
+            }
         }
+    }
+
+    fn target_closed(
+        &mut self,
+        from: ActorAddress,
+        (lane, opened): (Lane, u64),
+        reason: DeadReason,
+        progress: &mut Progress,
+    ) {
+        if let Some(number) = self.find(&from)
+            && self.outgoing(number, lane).is_some_and(|known| known.link == opened)
+        {
+            // What the target closed on it has certainly not handled.
+            self.give_up(number, lane, reason, "", false, progress);
+        }
+    }
+
+    /// The sender will not repeat what is below this place.
+    #[cold]
+    fn past(
+        &mut self,
+        now: Time,
+        from: ActorAddress,
+        (lane, opened): (Lane, u64),
+        base: u64,
+        arrived: &mut Vec<Envelope>,
+        out: &mut Outputs,
+    ) {
+        // Elsewhere everything is repeated, and nobody says this.
+        if self.carrier != Carrier::BestEffort {
+            return;
+        }
+        self.sweep(now);
+        let number = self.source(&from);
+        let route = Route { me: self.me, peer: from, lane };
+        let begin = || begin(opened, base, self.carrier, self.forgot, &self.limits, now);
+        let Some(link) = self.peers[number as usize].link_from(lane, opened, begin, &mut self.count) else {
+            return;
+        };
+        link.last_used = now;
+        if let Some(reason) = self.closed[lane as usize] {
+            return link.refuse(route, reason, out);
+        }
+        let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
+        link.skip_to(base.max(link.expected), taking);
+        link.acknowledge(route, true, out);
     }
 
     #[expect(clippy::too_many_arguments, reason = "a frame's parts, which are nothing together elsewhere")]
@@ -347,33 +448,29 @@ impl Links {
         let Place { link: opened, sequence, base } = place;
         let number = self.source(&from);
         let route = Route { me: self.me, peer: from, lane };
-        let link = match &mut self.peers[number as usize].incoming[lane as usize] {
-            Some(link) => link,
-            none => {
-                self.count += 1;
-                none.insert(Box::new(Incoming::new(opened, base, now)))
-            }
-        };
-        if opened < link.link {
+        let begin = || begin(opened, base, self.carrier, self.forgot, &self.limits, now);
+        let Some(link) = self.peers[number as usize].link_from(lane, opened, begin, &mut self.count) else {
             return;
-        }
-        if opened > link.link {
-            // The sender has forgotten the earlier link, so nothing of that is waited for any more.
-            **link = Incoming::new(opened, base, now);
-        }
+        };
         link.last_used = now;
         if let Some(reason) = self.closed[lane as usize] {
             return link.refuse(route, reason, out);
         }
         if base > link.expected {
             // The sender gave up on what is missing; what came early of it is not waited for any longer.
-            link.skip_to(base, Taking { count: &mut self.taken, arrived });
+            let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
+            link.skip_to(base, taking);
         }
         if sequence < link.expected && !is_on(Bug::NoDeduplication) {
-            // A repetition: its acknowledgement was lost, or is still to come.
-            return link.acknowledge(route, true, out);
+            let late = link.is_late(sequence);
+            self.sifted.late += u64::from(late);
+            if !(late && is_on(Bug::LateIsTaken)) {
+                // A repetition: its acknowledgement was lost, or is still to come. Or it comes too late.
+                return link.acknowledge(route, true, out);
+            }
         }
-        link.take(sequence, envelope, &self.limits, Taking { count: &mut self.taken, arrived });
+        let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
+        link.take(sequence, envelope, &self.limits, taking);
         if is_on(Bug::AckBeforeHandling) {
             link.forget_pending();
             link.acknowledge(route, false, out);
@@ -426,6 +523,7 @@ impl Links {
         from: ActorAddress,
         (lane, opened): (Lane, u64),
         handled: u64,
+        gaps: Option<&Gaps>,
         out: &mut Outputs,
     ) -> Progress {
         let mut progress = Progress::default();
@@ -435,15 +533,20 @@ impl Links {
         if link.link != opened {
             return progress;
         }
+        let route = Route { me: self.me, peer: from, lane };
         let before = link.bytes();
-        let (done, counted) = link.settle(now, handled, &self.limits);
+        let (done, counted) = match gaps {
+            Some(gaps) if !is_on(Bug::LostIsHandled) => {
+                link.settle_but(now, route, handled, gaps, &self.limits, &mut progress)
+            }
+            _ => link.settle(now, handled, &self.limits),
+        };
         self.bytes -= before - link.bytes();
         progress.acknowledged = counted;
         if !is_on(Bug::WindowLeak) {
-            let route = Route { me: self.me, peer: from, lane };
             link.fill(now, route, &self.limits, out);
         }
-        self.due = self.due.min(link.due(self.carrier));
+        self.due = self.due.min(link.due());
         self.let_go(done);
         progress
     }
@@ -523,13 +626,15 @@ impl Links {
                 let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
                 let route = Route { me: self.me, peer: peer.address, lane };
                 let before = link.bytes();
-                gone += link.expire(now, route, self.carrier, &mut progress);
+                gone += link.expire(now, route, &mut progress);
                 self.bytes -= before - link.bytes();
-                if self.carrier == Carrier::Lossy && link.resend(now, &self.limits) && !is_on(Bug::NoResend) {
-                    link.repeat(route, out);
+                if let Some(below) = link.resend(now, &self.limits)
+                    && !is_on(Bug::NoResend)
+                {
+                    link.repeat(below, route, out);
                 }
                 link.fill(now, route, &self.limits, out);
-                self.due = self.due.min(link.due(self.carrier));
+                self.due = self.due.min(link.due());
             }
         }
         self.let_go(gone);
@@ -569,6 +674,12 @@ impl Links {
     #[inline]
     pub fn unacknowledged(&self) -> usize {
         self.unacknowledged
+    }
+
+    /// What was not taken of what others sent. Costs nothing.
+    #[inline]
+    pub fn sifted(&self) -> Sifted {
+        self.sifted
     }
 
     /// Whether nothing is unacknowledged or waits.
@@ -698,6 +809,7 @@ impl Links {
     /// Forgets idle links by when they were last used.
     fn forget(&mut self, outgoing_since: impl Fn(Time) -> bool, incoming_since: impl Fn(Time) -> bool) {
         let (peers, free, count) = (&mut self.peers, &mut self.free, &mut self.count);
+        let forgot = &mut self.forgot;
         self.numbers.retain(|_, number| {
             let peer = &mut peers[*number as usize];
             for lane in Lane::ALL {
@@ -706,7 +818,9 @@ impl Links {
                 let unused = |link: &mut Box<Outgoing>| link.is_idle() && outgoing_since(link.last_used);
                 *count -= usize::from(outgoing.take_if(unused).is_some());
                 let unused = |link: &mut Box<Incoming>| !link.is_waiting() && incoming_since(link.last_used);
-                *count -= usize::from(incoming.take_if(unused).is_some());
+                let forgotten = incoming.take_if(unused).is_some();
+                *count -= usize::from(forgotten);
+                *forgot |= forgotten;
             }
             let used = peer.outgoing.iter().any(Option::is_some) || peer.incoming.iter().any(Option::is_some);
             if !used {
@@ -727,6 +841,54 @@ impl Links {
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
+}
+
+impl Peer {
+    /// The link in this lane that the peer has opened: the one there is, or the one that begins with this frame. `None` if
+    /// the peer has opened a later one.
+    #[inline]
+    fn link_from(
+        &mut self,
+        lane: Lane,
+        opened: u64,
+        begin: impl Fn() -> Incoming,
+        count: &mut usize,
+    ) -> Option<&mut Incoming> {
+        let link = match &mut self.incoming[lane as usize] {
+            Some(link) => link,
+            none => {
+                *count += 1;
+                none.insert(Box::new(begin()))
+            }
+        };
+        match opened.cmp(&link.link) {
+            Ordering::Less => return None,
+            Ordering::Equal => {}
+            // The sender has forgotten the earlier link, so nothing of that is waited for any more.
+            Ordering::Greater => **link = begin(),
+        }
+        Some(link)
+    }
+}
+
+/// A link of which this frame is the first that comes.
+#[cold]
+fn begin(opened: u64, base: u64, carrier: Carrier, forgot: bool, limits: &Limits, now: Time) -> Incoming {
+    if carrier != Carrier::BestEffort {
+        return Incoming::new(opened, base, None, now);
+    }
+    // All below the base was lost, unless it was taken and forgotten.
+    let expected = if forgot { base } else { 0 };
+    Incoming::new(opened, expected, Some(Sieve::new(expected, limits.window_max)), now)
+}
+
+/// What was not taken of what others sent, by a carrier that gives messages up ([`Carrier::BestEffort`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sifted {
+    /// Messages that did not come in time, as far as is known.
+    pub lost: u64,
+    /// Those of them that came later after all, and were dropped.
+    pub late: u64,
 }
 
 /// What became known of messages that were sent.

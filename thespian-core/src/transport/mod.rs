@@ -21,9 +21,9 @@
 //!
 //! # Reliability
 //!
-//! If [`Port::is_reliable`] says so, frames between two `Up` peers arrive once until `Down`, and messages from one address
-//! to another in one lane in order; whatever else may pass a large one. After `Down`, any of those not yet acknowledged may
-//! or may not have arrived. Otherwise each frame may be lost, repeated and overtaken.
+//! If [`Port::carrier`] is [`Carrier::Reliable`], frames between two `Up` peers arrive once until `Down`, and messages from
+//! one address to another in one lane in order; whatever else may pass a large one. After `Down`, any of those not yet
+//! acknowledged may or may not have arrived. Otherwise each frame may be lost, repeated and overtaken.
 //! Control messages always arrive once and in order until `Down`.
 
 mod interned;
@@ -37,7 +37,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::link::Frame;
+use crate::engine::link::{Carrier, Frame};
 use crate::{ActorAddress, Capabilities, Error, Limits, SystemId};
 
 /// Where a process can be reached, in the words of its transport: for TCP `127.0.0.1:4711`.
@@ -195,8 +195,8 @@ pub trait Port: Send {
     /// Where other processes reach this one.
     fn locator(&self) -> Locator;
 
-    /// Whether frames between two connected peers arrive once and in order.
-    fn is_reliable(&self) -> bool;
+    /// What the engines can rely on: see [Reliability](self#reliability).
+    fn carrier(&self) -> Carrier;
 
     /// The connection to this place: the one there is, made by this side, or a new one that is begun now.
     fn connect(&mut self, to: &Locator) -> PeerId;

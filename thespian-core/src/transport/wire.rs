@@ -11,7 +11,8 @@
 //! # Format
 //!
 //! Numbers are LEB128: seven bits a byte, the lowest first. The first byte says which frame (bits 0 and 1: message,
-//! acknowledgement, end of a lane), which lane (bit 2) and whether the runtime sent it (bit 3). Then the two addresses:
+//! acknowledgement, end of a lane, or one of those that only [best effort](crate::engine::link#best-effort) has), which lane
+//! (bit 2) and whether the runtime sent it, or which of those it is (bit 3). Then the two addresses:
 //! 0 is nobody, 1 stands before one in full, `2 + 2n` is what is at place `n` of the table, `3 + 2n` stands before one in
 //! full that goes there. Then the numbers of the frame. A message has the names of its types at last, like an address,
 //! where one in full is the number of names and each with its length.
@@ -21,7 +22,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::interned::{Place, Sent, Told, spread};
-use crate::engine::link::{Frame, Lane};
+use crate::engine::link::{Frame, Gaps, Lane};
 use crate::{ActorAddress, DeadReason, DecodeLimits, Payload, TypeName, TypeNames, decode_prefix, encode};
 
 /// How many addresses a table holds.
@@ -58,9 +59,13 @@ struct ToldTables {
 const DATA: u8 = 0;
 const ACK: u8 = 1;
 const CLOSED: u8 = 2;
+const ACK_BUT_GAPS: u8 = 3;
+const PAST: u8 = ACK_BUT_GAPS | SECOND;
 const KIND: u8 = 0b11;
 const URGENT: u8 = 1 << 2;
 const BY_RUNTIME: u8 = 1 << 3;
+/// The second of the frames that only best effort has.
+const SECOND: u8 = 1 << 3;
 
 const NOBODY: u64 = 0;
 const IN_FULL: u64 = 1;
@@ -70,7 +75,7 @@ const IN_FULL: u64 = 1;
 pub fn payload(frame: &Frame) -> &[u8] {
     match frame {
         Frame::Data { bytes, .. } => bytes,
-        Frame::Ack { .. } | Frame::Closed { .. } => &[],
+        Frame::Ack { .. } | Frame::Closed { .. } | Frame::AckButGaps { .. } | Frame::Past { .. } => &[],
     }
 }
 
@@ -102,6 +107,8 @@ impl Encoder {
             Frame::Data { lane, by_runtime, .. } => (DATA | if *by_runtime { BY_RUNTIME } else { 0 }, lane),
             Frame::Ack { lane, .. } => (ACK, lane),
             Frame::Closed { lane, .. } => (CLOSED, lane),
+            Frame::AckButGaps { lane, .. } => (ACK_BUT_GAPS, lane),
+            Frame::Past { lane, .. } => (PAST, lane),
         };
         out.push(kind | if *lane == Lane::Urgent { URGENT } else { 0 });
         self.address(out, from);
@@ -124,6 +131,17 @@ impl Encoder {
                 put(out, *handled);
                 // Plain data of msgs: it always encodes.
                 out.extend_from_slice(&encode(reason).unwrap_or_default());
+            }
+            Frame::AckButGaps { link, handled, gaps, closed, .. } => {
+                put(out, *link);
+                put(out, *handled);
+                put_gaps(out, gaps);
+                // The same.
+                out.extend_from_slice(&encode(closed).unwrap_or_default());
+            }
+            Frame::Past { link, base, .. } => {
+                put(out, *link);
+                put(out, *base);
             }
         }
     }
@@ -221,7 +239,8 @@ impl Decoder {
         let first = take_byte(bytes)?;
         let lane = if first & URGENT == 0 { Lane::User } else { Lane::Urgent };
         let by_runtime = first & BY_RUNTIME != 0;
-        if first & !(KIND | URGENT | BY_RUNTIME) != 0 || (by_runtime && first & KIND != DATA) {
+        let may_have = first & KIND == DATA || first & KIND == ACK_BUT_GAPS;
+        if first & !(KIND | URGENT | BY_RUNTIME) != 0 || (by_runtime && !may_have) {
             return Err(Malformed("unknown bits in the first byte"));
         }
         let from = self.address(bytes)?;
@@ -244,7 +263,15 @@ impl Decoder {
                 *bytes = rest;
                 Frame::Closed { lane, link, handled, reason }
             }
-            _ => return Err(Malformed("an unknown kind of frame")),
+            _ if first & SECOND != 0 => Frame::Past { lane, link, base: take(bytes)? },
+            _ => {
+                let handled = take(bytes)?;
+                let gaps = take_gaps(bytes)?;
+                let (closed, rest) = decode_prefix::<Option<DeadReason>>(bytes, DecodeLimits::default())
+                    .map_err(|_| Malformed("an unknown reason"))?;
+                *bytes = rest;
+                Frame::AckButGaps { lane, link, handled, gaps, closed }
+            }
         };
         if bytes.is_empty() { Ok((from, to, frame)) } else { Err(Malformed("bytes behind the frame")) }
     }
@@ -294,6 +321,37 @@ impl Decoder {
         }
         Ok(names)
     }
+}
+
+/// Appends gaps: each as its distance from the one before, and its length.
+#[cold]
+fn put_gaps(out: &mut Vec<u8>, gaps: &Gaps) {
+    put(out, gaps.known_from);
+    put(out, gaps.ranges.len() as u64);
+    let mut at = 0;
+    for (from, to) in &gaps.ranges {
+        put(out, from.wrapping_sub(at));
+        put(out, to.wrapping_sub(*from));
+        at = *to;
+    }
+}
+
+#[cold]
+fn take_gaps(bytes: &mut &[u8]) -> Result<Gaps, Malformed> {
+    const TOO_FAR: Malformed = Malformed("gaps beyond the last place");
+    let known_from = take(bytes)?;
+    let count = take(bytes)?;
+    if count > Gaps::MOST as u64 {
+        return Err(Malformed("too many gaps"));
+    }
+    let mut ranges = Vec::new();
+    let mut at = 0u64;
+    for _ in 0..count {
+        let from = at.checked_add(take(bytes)?).ok_or(TOO_FAR)?;
+        at = from.checked_add(take(bytes)?).ok_or(TOO_FAR)?;
+        ranges.push((from, at));
+    }
+    Ok(Gaps { known_from, ranges })
 }
 
 #[cold]
@@ -404,12 +462,20 @@ mod tests {
         }
     }
 
+    fn gaps(known_from: u64, ranges: &[(u64, u64)], closed: Option<DeadReason>) -> Frame {
+        let gaps = Gaps { known_from, ranges: ranges.into() };
+        Frame::AckButGaps { lane: Lane::Urgent, link: 2, handled: u64::MAX, gaps, closed }
+    }
+
     fn frames() -> Vec<Frame> {
         vec![
             data(0, &["str"], b""),
             data(u64::MAX, &["app.orders.Placed", "app.orders.Any"], b"payload"),
             Frame::Ack { lane: Lane::Urgent, link: 1, handled: 1 << 40 },
             Frame::Closed { lane: Lane::User, link: 9, handled: 0, reason: DeadReason::Shutdown },
+            Frame::Past { lane: Lane::User, link: 1, base: 1 << 30 },
+            gaps(0, &[], None),
+            gaps(7, &[(8, 9), (200, 1 << 20), ((1 << 20) + 1, u64::MAX)], Some(DeadReason::Dead)),
         ]
     }
 
@@ -519,6 +585,16 @@ mod tests {
                     Err(error) => assert!(!format!("{error}").is_empty()),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn gaps_beyond_the_last_place_and_more_than_anybody_remembers_are_refused() {
+        let many: Vec<(u64, u64)> = (0..=Gaps::MOST as u64).map(|gap| (2 * gap, 2 * gap + 1)).collect();
+        for ranges in [&[(u64::MAX, 1)][..], &[(5, 3)], &many] {
+            let mut bytes = Vec::new();
+            Encoder::plain().frame(&mut bytes, &address(1), &address(2), &gaps(0, ranges, None));
+            assert!(Decoder::plain().frame(&bytes).is_err(), "{ranges:?}");
         }
     }
 

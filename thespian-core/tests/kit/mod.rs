@@ -355,6 +355,12 @@ pub(crate) fn frame_text(frame: &Frame) -> String {
         }
         Frame::Ack { lane, link, handled } => format!("ack {}#{link} {handled}", lane_text(*lane)),
         Frame::Closed { lane, link, handled, .. } => format!("closed {}#{link} {handled}", lane_text(*lane)),
+        Frame::AckButGaps { lane, link, handled, gaps, closed } => {
+            let what = if closed.is_some() { "closed" } else { "ack" };
+            let gaps: Vec<String> = gaps.ranges.iter().map(|(from, to)| format!("{from}..{to}")).collect();
+            format!("{what} {}#{link} {handled} but {}", lane_text(*lane), gaps.join(" "))
+        }
+        Frame::Past { lane, link, base } => format!("past {}#{link} {base}", lane_text(*lane)),
     }
 }
 

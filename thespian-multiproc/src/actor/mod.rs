@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use thespian_core::driver::{panics, run};
-use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{Host, HostConfig, LaunchError};
 use thespian_core::transport::{Identity, Role, Transport};
 use thespian_core::{
@@ -137,7 +136,7 @@ fn start(
     };
     let clock = Clock::since(world.origin);
     let limits = Arc::new(world.limits);
-    let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
+    let carrier = port.carrier();
     let host = Host::new(HostConfig {
         address,
         kind,

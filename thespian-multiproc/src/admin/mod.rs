@@ -345,6 +345,10 @@ impl AdminProcess {
             Effect::Kill(address) => self.kill(&address, "by the system"),
             Effect::Answer { call, result } => {
                 if let Some((peer, call)) = self.calls.remove(&call) {
+                    if let Ok(address) = result {
+                        // It would ask for this next.
+                        self.locate(Who::Client(peer), address, false);
+                    }
                     self.say(Who::Client(peer), &ToProcess::Created { call, result });
                 }
             }

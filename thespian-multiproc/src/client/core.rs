@@ -162,7 +162,7 @@ impl Core {
             return if lost { Welcomed::Gone } else { Welcomed::Not };
         };
         let mut welcome = *welcome;
-        let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
+        let carrier = port.carrier();
         Welcomed::In(Box::new(Core {
             plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
             endpoints: Endpoints(BTreeMap::new()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
-use thespian_core::engine::link::Frame;
+use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::transport::{
     Attached, DownReason, Identity, Interest, LinkedTransport, Locator, NotOpen, PeerId, Port, PortEvent,
     Role, Transport, wire,
@@ -199,8 +199,8 @@ impl Port for PlainPort {
         Locator::new(self.listener.local_addr().expect("it is bound").to_string())
     }
 
-    fn is_reliable(&self) -> bool {
-        true
+    fn carrier(&self) -> Carrier {
+        Carrier::Reliable
     }
 
     fn connect(&mut self, to: &Locator) -> PeerId {

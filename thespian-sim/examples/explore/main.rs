@@ -51,6 +51,7 @@ const RARE: &[&str] = &[
     "an exiting actor is asked to exit again",
     "an outside create fails to start",
     "an outside create finds no system",
+    "best effort loses many messages",
     "children are spared",
     "two actors are cut off",
     "two systems are cut off",

@@ -31,6 +31,8 @@ struct Run {
     sim: Sim,
     /// Whether frames travel by connections.
     connections: bool,
+    /// Whether what is lost stays lost.
+    best_effort: bool,
     systems: Vec<ActorSystem>,
     ids: Vec<SystemId>,
     /// Whether the systems have the capability that [`Picky`] asks for, and whether that is old enough to be acted on.
@@ -42,14 +44,18 @@ pub(crate) fn run(seed: u64, trace_lines: usize) -> Outcome {
     journal::begin();
     let mut random = Random::new(seed);
     let mut sim = Sim::with_trace(random.bits64(), trace_lines).with_steps(2_000_000);
-    let connections = random.chance(0.4);
+    let connections = random.chance(0.35);
+    let best_effort = !connections && random.chance(0.5);
     if connections {
         sim = sim.with_connections();
+    } else if best_effort {
+        sim = sim.with_best_effort();
     }
     let mut run = Run {
         random,
         sim: sim.clone(),
         connections,
+        best_effort,
         systems: Vec::new(),
         ids: Vec::new(),
         names: vec!["a".into(), "b".into()],
@@ -399,6 +405,7 @@ impl Run {
         let (lost, repeated) = self.sim.lost_and_repeated();
         probe_if(lost > 0, if self.connections { "a connection is lost" } else { "a frame is lost" });
         probe_if(repeated > 0, "a frame is repeated");
+        probe_if(self.best_effort && account.dead_lettered > 10, "best effort loses many messages");
         if let Some(left) = self.sim.actors().first() {
             return Err(format!("shutdown: {left} is left"));
         }

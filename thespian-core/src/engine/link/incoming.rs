@@ -1,9 +1,11 @@
 //! Messages from one sender in one lane: each place taken once and in turn, and held until it has been dealt with.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
 
+use super::gaps::Sieve;
 use super::outgoing::Route;
 use super::{Bug, Frame, is_on};
 use crate::engine::Outputs;
@@ -22,6 +24,8 @@ pub(super) struct Incoming {
     early: BTreeMap<u64, Envelope>,
     /// The size of all that is held here.
     bytes: usize,
+    /// What was passed over, where the sender does not know it: with [`Carrier::BestEffort`](super::Carrier::BestEffort).
+    sieve: Option<Box<Sieve>>,
     pub(super) last_used: Time,
 }
 
@@ -37,12 +41,16 @@ struct Taken {
 pub(super) struct Taking<'a> {
     /// How many messages were ever taken.
     pub(super) count: &'a mut u64,
+    /// How many were passed over and never will be.
+    pub(super) lost: &'a mut u64,
     pub(super) arrived: &'a mut Vec<Envelope>,
 }
 
 impl Incoming {
-    pub(super) fn new(link: u64, base: u64, now: Time) -> Incoming {
+    /// A link on which the message at this place is the first that is waited for.
+    pub(super) fn new(link: u64, base: u64, sieve: Option<Sieve>, now: Time) -> Incoming {
         Incoming {
+            sieve: sieve.map(Box::new),
             link,
             expected: base,
             pending: VecDeque::new(),
@@ -95,18 +103,32 @@ impl Incoming {
 
     /// Takes all that is there up to `base`, gaps or not, and then what follows without a gap.
     pub(super) fn skip_to(&mut self, base: u64, taking: Taking<'_>) {
-        self.expected = self.expected.max(match self.early.first_key_value() {
-            Some((first, _)) => base.min(*first),
-            None => base,
-        });
         while let Some(entry) = self.early.first_entry()
-            && (*entry.key() < base || *entry.key() == self.expected)
+            && *entry.key() <= base.max(self.expected)
         {
             let (sequence, envelope) = entry.remove_entry();
+            self.pass_over(sequence, taking.lost);
             self.expected = sequence + 1;
             self.hand_over(sequence, size(&envelope), envelope, taking.count, taking.arrived);
         }
-        self.expected = self.expected.max(base);
+        self.pass_over(base, taking.lost);
+    }
+
+    /// Waits no longer for what is below this place and has not come.
+    #[inline]
+    fn pass_over(&mut self, to: u64, lost: &mut u64) {
+        if to > self.expected {
+            if let Some(sieve) = &mut self.sieve {
+                *lost += sieve.pass_over(self.expected, to);
+            }
+            self.expected = to;
+        }
+    }
+
+    /// Whether the message at this place, which is not waited for any more, was never taken.
+    #[cold]
+    pub(super) fn is_late(&self, sequence: u64) -> bool {
+        self.sieve.as_ref().is_some_and(|sieve| sieve.has_lost(sequence))
     }
 
     #[inline]
@@ -154,14 +176,28 @@ impl Incoming {
         let handled = self.handled();
         if handled > self.acknowledged || again {
             self.acknowledged = handled;
-            let frame = Frame::Ack { lane: route.lane, link: self.link, handled };
+            let frame = match self.report(route, None) {
+                Some(report) => report,
+                None => Frame::Ack { lane: route.lane, link: self.link, handled },
+            };
             out.frame(route.me, route.peer, frame);
         }
     }
 
+    /// How far it has come but for what was passed over, if the sender has to know of that.
+    #[inline]
+    fn report(&mut self, route: Route, closed: Option<DeadReason>) -> Option<Frame> {
+        let sieve = self.sieve.as_mut()?;
+        let gaps = sieve.report(self.expected)?.clone();
+        Some(Frame::AckButGaps { lane: route.lane, link: self.link, handled: self.handled(), gaps, closed })
+    }
+
     /// Says that it takes no more, and how far it has come.
-    pub(super) fn refuse(&self, route: Route, reason: DeadReason, out: &mut Outputs) {
-        let frame = Frame::Closed { lane: route.lane, link: self.link, handled: self.handled(), reason };
+    pub(super) fn refuse(&mut self, route: Route, reason: DeadReason, out: &mut Outputs) {
+        let frame = match self.report(route, Some(reason)) {
+            Some(report) => report,
+            None => Frame::Closed { lane: route.lane, link: self.link, handled: self.handled(), reason },
+        };
         out.frame(route.me, route.peer, frame);
     }
 

@@ -4,16 +4,20 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::mem;
 
-use super::{Carrier, Frame, Lane, Progress};
+use super::gaps::{Fate, Gaps};
+use super::{Bug, Carrier, Frame, Lane, Progress, is_on};
 use crate::engine::{Outputs, Undelivered};
 use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, Payload, Time, TypeNames};
 
 /// Messages to one target in one lane.
 pub(super) struct Outgoing {
     pub(super) link: u64,
+    carrier: Carrier,
     next: u64,
     /// What is on its way, in order; the last has the place before `next`.
     flight: VecDeque<Kept>,
+    /// With [`Carrier::BestEffort`], the places of those on their way that are repeated.
+    repeated: VecDeque<u64>,
     /// What waits for room in the window.
     queue: VecDeque<Kept>,
     flight_bytes: usize,
@@ -26,6 +30,8 @@ pub(super) struct Outgoing {
     /// One message on its way, and since when: how quick the target is, is found out with it.
     sample: Option<(u64, Time)>,
     resend_at: Time,
+    /// The next place at the time from which `resend_at` counts: what is below has been on its way for as long.
+    resend_below: u64,
     resends: u32,
     pub(super) last_used: Time,
 }
@@ -35,6 +41,8 @@ pub(super) struct Outgoing {
 pub(super) struct Kept {
     pub(super) number: u64,
     pub(super) by_runtime: bool,
+    /// Whether it is sent again until it is acknowledged even by [`Carrier::BestEffort`]: supervision rests on it.
+    pub(super) repeated: bool,
     pub(super) names: TypeNames,
     pub(super) bytes: Payload,
     pub(super) expires: Time,
@@ -59,11 +67,13 @@ pub(super) struct Route {
 }
 
 impl Outgoing {
-    pub(super) fn new(link: u64, now: Time, limits: &Limits) -> Outgoing {
+    pub(super) fn new(link: u64, carrier: Carrier, now: Time, limits: &Limits) -> Outgoing {
         Outgoing {
             link,
+            carrier,
             next: 0,
             flight: VecDeque::new(),
+            repeated: VecDeque::new(),
             queue: VecDeque::new(),
             flight_bytes: 0,
             queue_bytes: 0,
@@ -72,6 +82,7 @@ impl Outgoing {
             limited: false,
             sample: None,
             resend_at: now,
+            resend_below: 0,
             resends: 0,
             last_used: now,
         }
@@ -99,9 +110,9 @@ impl Outgoing {
     }
 
     /// When something is to be given up, or to be sent again where that is done by time.
-    pub(super) fn due(&self, carrier: Carrier) -> Time {
+    pub(super) fn due(&self) -> Time {
         let oldest = self.flight.front().or(self.queue.front()).map_or(Time::FAR, |kept| kept.expires);
-        let again = carrier == Carrier::Lossy && !self.flight.is_empty();
+        let again = self.carrier != Carrier::Reliable && !self.flight.is_empty();
         if again { oldest.min(self.resend_at) } else { oldest }
     }
 
@@ -111,7 +122,17 @@ impl Outgoing {
         self.next - self.flight.len() as u64
     }
 
+    /// The lowest place that may still come, as the frame of the message at this place says it.
+    #[inline]
+    fn base(&self, sequence: u64) -> u64 {
+        match self.carrier {
+            Carrier::Lossy | Carrier::Reliable => self.first(),
+            Carrier::BestEffort => self.repeated.front().map_or(sequence, |first| sequence.min(*first)),
+        }
+    }
+
     fn set_resend(&mut self, now: Time, limits: &Limits) {
+        self.resend_below = self.next;
         self.resend_at = now + limits.resend_after * (1 << self.resends.min(4));
     }
 
@@ -136,6 +157,7 @@ impl Outgoing {
             }
             let Some(kept) = self.queue.pop_front() else { return };
             self.queue_bytes -= size;
+            self.last_used = now;
             self.transmit(now, route, kept, limits, out);
         }
     }
@@ -154,7 +176,10 @@ impl Outgoing {
     fn transmit(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
-        let frame = kept.frame(route.lane, self.link, self.next, self.first());
+        if self.carrier == Carrier::BestEffort && kept.repeated {
+            self.repeated.push_back(self.next);
+        }
+        let frame = kept.frame(route.lane, self.link, self.next, self.base(self.next));
         out.frame(route.me, route.peer, frame);
         self.next += 1;
         self.flight_bytes += kept.bytes.len();
@@ -168,26 +193,85 @@ impl Outgoing {
     /// There is another connection, and nobody holds what was given up before.
     pub(super) fn begin_again(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
         self.ghosts = Ghosts::default();
-        self.repeat(route, out);
+        self.transmit_again(route, out);
         self.fill(now, route, limits, out);
     }
 
-    /// Sends again what has not been acknowledged in time. Says whether it was time.
-    pub(super) fn resend(&mut self, now: Time, limits: &Limits) -> bool {
-        let due = !self.flight.is_empty() && now >= self.resend_at;
-        if due {
-            self.resends += 1;
-            self.set_resend(now, limits);
+    fn transmit_again(&self, route: Route, out: &mut Outputs) {
+        for (sequence, kept) in (self.first()..).zip(&self.flight) {
+            self.transmit_one_again(route, sequence, kept, out);
         }
-        due
     }
 
-    /// Sends all again that is on its way.
-    pub(super) fn repeat(&self, route: Route, out: &mut Outputs) {
-        let base = self.first();
-        for (sequence, kept) in (base..).zip(&self.flight) {
-            out.frame(route.me, route.peer, kept.frame(route.lane, self.link, sequence, base));
+    fn transmit_one_again(&self, route: Route, sequence: u64, kept: &Kept, out: &mut Outputs) {
+        let frame = kept.frame(route.lane, self.link, sequence, self.base(sequence));
+        out.frame(route.me, route.peer, frame);
+    }
+
+    /// Whether what is on its way has not been acknowledged in time: then it is to be [repeated](Outgoing::repeat). Says
+    /// below which place it has been on its way for long enough to be missed.
+    pub(super) fn resend(&mut self, now: Time, limits: &Limits) -> Option<u64> {
+        let due = self.carrier != Carrier::Reliable && !self.flight.is_empty() && now >= self.resend_at;
+        due.then(|| {
+            // What was sent last may still be under way.
+            let is_quiet = now >= self.last_used + limits.resend_after / 2;
+            let below = if is_quiet { self.next } else { self.resend_below };
+            self.resends += 1;
+            self.set_resend(now, limits);
+            below
+        })
+    }
+
+    /// Sends all again that is on its way and repeated at all. If that is nothing, the target is told not to wait for what
+    /// is `below` this place, so that it says what it has.
+    pub(super) fn repeat(&self, below: u64, route: Route, out: &mut Outputs) {
+        if self.carrier != Carrier::BestEffort {
+            return self.transmit_again(route, out);
         }
+        let first = self.first();
+        for sequence in &self.repeated {
+            if let Some(kept) = self.flight.get((sequence - first) as usize) {
+                self.transmit_one_again(route, *sequence, kept, out);
+            }
+        }
+        if self.repeated.is_empty() && !is_on(Bug::NoProbeForLoss) {
+            let frame = Frame::Past { lane: route.lane, link: self.link, base: below };
+            out.frame(route.me, route.peer, frame);
+        }
+    }
+
+    /// The target has dealt with everything below this place but for the gaps. Says how many messages that were, and how
+    /// many of them are not by the runtime; those in gaps will not be delivered, and count as that.
+    pub(super) fn settle_but(
+        &mut self,
+        now: Time,
+        route: Route,
+        handled: u64,
+        gaps: &Gaps,
+        limits: &Limits,
+        progress: &mut Progress,
+    ) -> (usize, u32) {
+        let (first, mut lost) = (self.first(), 0);
+        let done = handled.saturating_sub(first).min(self.flight.len() as u64) as usize;
+        // What is left for `settle` stands behind, in order.
+        let mut at = 0;
+        for place in (first..).take(done) {
+            match gaps.fate(place) {
+                Fate::Taken => at += 1,
+                fate => {
+                    let Some(kept) = self.flight.remove(at) else { break };
+                    self.flight_bytes -= kept.bytes.len();
+                    lost += 1;
+                    progress.give_up(kept.into_envelope(route), DeadReason::Lost, "", fate == Fate::Unknown);
+                }
+            }
+        }
+        let (done, counted) = self.settle(now, handled, limits);
+        if lost > 0 {
+            self.resends = 0;
+            self.set_resend(now, limits);
+        }
+        (done + lost, counted)
     }
 
     /// The target has dealt with everything below this place. Says how many messages that were, and how many of them are
@@ -202,12 +286,22 @@ impl Outgoing {
             self.flight_bytes -= kept.bytes.len();
             counted += u32::from(!kept.by_runtime);
         }
+        self.forget_repeated();
         if done > 0 {
             self.resends = 0;
             self.set_resend(now, limits);
         }
         self.adapt(now, handled, limits);
         (done, counted)
+    }
+
+    /// Forgets the places of those that are not on their way any more.
+    #[inline]
+    fn forget_repeated(&mut self) {
+        let first = self.first();
+        while self.repeated.front().is_some_and(|place| *place < first) {
+            self.repeated.pop_front();
+        }
     }
 
     /// Suits the window to the target, once for each sample.
@@ -223,25 +317,20 @@ impl Outgoing {
     }
 
     /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many.
-    pub(super) fn expire(
-        &mut self,
-        now: Time,
-        route: Route,
-        carrier: Carrier,
-        progress: &mut Progress,
-    ) -> usize {
+    pub(super) fn expire(&mut self, now: Time, route: Route, progress: &mut Progress) -> usize {
         let before = self.len();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
         {
             let size = kept.bytes.len();
             self.flight_bytes -= size;
-            if carrier == Carrier::Reliable {
+            if self.carrier == Carrier::Reliable {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
             progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", true);
         }
+        self.forget_repeated();
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
