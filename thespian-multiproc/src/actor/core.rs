@@ -10,7 +10,7 @@ use thespian_core::transport::Interest;
 use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time};
 
 use crate::board::Board;
-use crate::clock::Clock;
+use crate::clock::{Clock, Teller};
 use crate::control::{ToAdminProcess, ToProcess};
 use crate::logging::LogSource;
 use crate::plane::{Brought, CONTROL, Engines, Plane};
@@ -36,7 +36,7 @@ pub(super) struct Core {
     pub(super) plane: Plane,
     me: ActorAddress,
     admin: ActorAddress,
-    clock: Clock,
+    pub(super) clock: Teller,
     pub(super) capabilities: Arc<Capabilities>,
     /// Addresses for children.
     addresses: VecDeque<ActorAddress>,
@@ -118,7 +118,7 @@ impl Core {
             out: Outputs::new(),
             plane,
             admin,
-            clock,
+            clock: Teller::new(clock),
             capabilities: Arc::new(capabilities),
             addresses: addresses.into(),
             asked_for: 0,
@@ -224,15 +224,15 @@ impl Core {
         {
             source.sender().flush();
         }
-        let clock = self.clock;
         let mut words = VecDeque::new();
+        let clock = &self.clock;
         let brought = self.plane.wait(timeout, &|| clock.now(), &mut self.host, &mut self.out);
         self.take_in(brought, &mut words);
         while let Some(word) = words.pop_front() {
             self.hear(word, &mut words);
         }
-        if self.host.poll_timeout().is_some_and(|(due, _)| due <= clock.now()) {
-            self.host.handle_timeout(clock.now(), &mut self.out);
+        if self.host.poll_timeout().is_some_and(|(due, _)| due <= self.clock.now()) {
+            self.host.handle_timeout(self.clock.now(), &mut self.out);
         }
     }
 
@@ -291,8 +291,8 @@ impl Core {
     /// taken it from the child; it only has to be read.
     fn drain_before(&mut self, message: &ToHost, words: &mut VecDeque<ToProcess>) {
         let ToHost::ChildExited { .. } = message;
-        let clock = self.clock;
         for _ in 0..DRAIN_ROUNDS {
+            let clock = &self.clock;
             let brought =
                 self.plane.wait(Some(Duration::ZERO), &|| clock.now(), &mut self.host, &mut self.out);
             let frames = brought.frames;

@@ -282,10 +282,12 @@ impl Outgoing {
         }
         let done = handled.saturating_sub(self.first()).min(self.flight.len() as u64) as usize;
         let mut counted = 0;
-        for kept in self.flight.drain(..done) {
+        // Looked at and dropped where they are: they are large to move, and this is every message's way.
+        for kept in self.flight.range(..done) {
             self.flight_bytes -= kept.bytes.len();
             counted += u32::from(!kept.by_runtime);
         }
+        self.flight.drain(..done);
         self.forget_repeated();
         if done > 0 {
             self.resends = 0;
