@@ -13,6 +13,10 @@ pub enum Ability {
     Shared,
     /// Descriptors can be watched.
     Watch,
+    /// Other programs join a system that runs, which outlives the program that started it.
+    Joining,
+    /// Processes can be started by one that the admin has forked at its start.
+    ForkServer,
     /// Systems work together.
     Conventions,
     /// Actor source can be loaded at run time.
@@ -21,12 +25,14 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Ability; 7] = [
+    pub const ALL: [Ability; 9] = [
         Ability::Encoding,
         Ability::Kills,
         Ability::Parallel,
         Ability::Shared,
         Ability::Watch,
+        Ability::Joining,
+        Ability::ForkServer,
         Ability::Conventions,
         Ability::Sources,
     ];
@@ -39,6 +45,8 @@ impl Ability {
             Ability::Parallel => "handlers of different actors run at the same time",
             Ability::Shared => "actors run in the memory of the program that started the system",
             Ability::Watch => "watched descriptors",
+            Ability::Joining => "other programs join a system, which outlives its starter",
+            Ability::ForkServer => "the startup method `forkserver`",
             Ability::Conventions => "conventions of several systems",
             Ability::Sources => "loading actor source",
         }
@@ -62,6 +70,8 @@ pub const BASES: &[BaseRow] = &[
             (Ability::Kills, "an actor has no process of its own"),
             (Ability::Parallel, "there is one thread, the caller's"),
             (Ability::Watch, "the guide offers it where actors have processes (section 4.8)"),
+            (Ability::Joining, "a system is a value of the program that started it"),
+            (Ability::ForkServer, "no process is started"),
             (Ability::Conventions, "as in the guide (section 9.2)"),
             (Ability::Sources, "the crate that loads them is not there yet"),
         ],
@@ -71,6 +81,8 @@ pub const BASES: &[BaseRow] = &[
         cannot: &[
             (Ability::Parallel, "one thing happens at a time, so that a seed replays"),
             (Ability::Watch, "there are no descriptors in a simulated world"),
+            (Ability::Joining, "a system is a value of the program that started it"),
+            (Ability::ForkServer, "no process is started"),
             (Ability::Conventions, "the crate that brings them is not there yet"),
             (Ability::Sources, "the crate that loads them is not there yet"),
         ],

@@ -1,7 +1,6 @@
 //! A message of any type, and the envelope it travels in.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::{Any, TypeId};
 use core::cell::OnceCell;
@@ -11,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::message::SYSTEM_PREFIX;
 use crate::{
-    ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, TypeName, TypeNames,
+    ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, Payload, TypeName,
+    TypeNames,
 };
 
 /// A message whose type the holder need not know.
@@ -91,7 +91,7 @@ impl AnyMessage {
     /// A message as it came from elsewhere: the names of its type and of those it extends, and its bytes.
     ///
     /// Names and bytes that are shared already are kept as they are, and not copied.
-    pub fn encoded(names: impl Into<TypeNames>, bytes: impl Into<Arc<[u8]>>) -> AnyMessage {
+    pub fn encoded(names: impl Into<TypeNames>, bytes: impl Into<Payload>) -> AnyMessage {
         let content = EncodedMessage {
             names: names.into(),
             bytes: bytes.into(),
@@ -254,7 +254,7 @@ impl<'de> Deserialize<'de> for AnyMessage {
 /// A message as it came from another process: names and bytes, decoded when somebody asks for a type they know.
 pub struct EncodedMessage {
     names: TypeNames,
-    bytes: Arc<[u8]>,
+    bytes: Payload,
     /// See [`Envelope::place`].
     place: u64,
     /// The value, once it has been asked for, so that a retry and every `downcast_ref` see one.

@@ -45,6 +45,7 @@ mod bounded;
 mod builtin;
 mod message;
 mod names;
+mod payload;
 mod status;
 mod std_collections;
 mod system;
@@ -56,6 +57,7 @@ pub use bounded::{DecodeError, DecodeLimits, decode, decode_prefix};
 pub use builtin::Bytes;
 pub use message::{EncodeError, ErasedMessage, Message, TypeName, encode};
 pub use names::{KnownNames, TypeNames};
+pub use payload::Payload;
 pub use status::{ActorState, ActorStatus, Counters, QueueStatus, SystemState, SystemStatus};
 pub use system::{
     ActorExitRequest, ActorSystemConventionUpdate, ChildActorExited, DeadEnvelope, DeadReason, ExitCause,

@@ -35,7 +35,8 @@
 //!
 //! `nix` (processes, signals and sockets, in one safe interface), `signal-hook` (signal handlers that only note),
 //! `memmap2` (the shared memory where processes show their counters), `parking_lot` (the lock between an actor's two
-//! threads), `getrandom` (the id and the key of each system), `serde` (what processes say to each other), `log` (the facade
+//! threads), `rustc-hash` (routes are looked up twice for each message, and only peers with the secret choose the keys),
+//! `getrandom` (the id and the key of each system), `serde` (what processes say to each other), `log` (the facade
 //! through which actors log), `env_logger` (filters and colours the lines of the log).
 
 #[cfg(not(target_os = "linux"))]

@@ -18,7 +18,7 @@ use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::engine::{Departure, Host, HostConfig, Output, Outputs};
 use thespian_core::{
     Actions, Actor, ActorAddress, ActorType, AddressKey, AnyMessage, Capabilities, Context, Environment,
-    FailurePolicy, Limits, Message, SystemId, Time, actor,
+    FailurePolicy, Limits, Message, Payload, SystemId, Time, actor,
 };
 
 /// How many messages one attempt sends.
@@ -134,7 +134,7 @@ fn main() {
         frames += there.len();
         for departure in &mut there {
             if let Frame::Data { bytes, .. } = &mut departure.frame {
-                *bytes = Arc::from(&bytes[..]);
+                *bytes = Payload::from(&bytes[..]);
             }
         }
         let read = Instant::now();

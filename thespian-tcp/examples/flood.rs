@@ -7,12 +7,11 @@
 
 use std::env;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Instant;
 
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::transport::{Identity, Locator, PeerId, Port, PortEvent, Role, Transport};
-use thespian_core::{ActorAddress, AddressKey, SystemId, TypeName, TypeNames};
+use thespian_core::{ActorAddress, AddressKey, Payload, SystemId, TypeName, TypeNames};
 use thespian_tcp::Tcp;
 
 const FLOOD: u64 = 5_000_000;
@@ -40,7 +39,7 @@ fn address(slot: u64) -> ActorAddress {
     AddressKey::new([1; 16]).seal(SYSTEM, slot, slot + 1)
 }
 
-fn message(sequence: u64, names: &TypeNames, bytes: &Arc<[u8]>) -> Frame {
+fn message(sequence: u64, names: &TypeNames, bytes: &Payload) -> Frame {
     Frame::Data {
         lane: Lane::User,
         link: 1,
@@ -69,7 +68,7 @@ fn measure() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     let names = TypeNames::from(vec![TypeName::Borrowed("bench.Message")]);
-    let (small, large): (Arc<[u8]>, Arc<[u8]>) = (vec![5; 64].into(), vec![5; 1 << 20].into());
+    let (small, large): (Payload, Payload) = (vec![5; 64].into(), vec![5; 1 << 20].into());
     let seconds = flood(port.as_mut(), peer, FLOOD, BATCH, |n| message(n, &names, &small));
     show("64 B flood, million messages a second", FLOOD as f64 / seconds / 1e6);
     let seconds = flood(port.as_mut(), peer, LARGE, 16, |n| message(n, &names, &large));

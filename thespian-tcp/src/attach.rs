@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use thespian_core::transport::{Attached, Locator, Role};
 use thespian_core::{AttachProblem, Error};
+use thespian_transport::Failure;
+use thespian_transport::handshake::{Refused, VERSIONS};
 
-use crate::connection::Failure;
-use crate::handshake::{Refused, VERSIONS};
 use crate::holder;
 use crate::settings::{NAME, Tcp, failure};
 
@@ -69,7 +69,7 @@ fn conclude(tcp: &Tcp, place: SocketAddr, outcome: Outcome) -> Result<Option<Att
             return Err(failure(format!("whether a system runs at {place} cannot be found out: {error}")));
         }
         Failure::Ended(text) => return Err(failure(text.into())),
-        Failure::Violation(_) | Failure::BadLocator => AttachProblem::Foreign { holder: holder() },
+        _ => AttachProblem::Foreign { holder: holder() },
     };
     Err(Error::AttachFailure { base: NAME.into(), place: place.to_string(), problem })
 }

@@ -12,8 +12,8 @@
 //! # The model
 //!
 //! Each process has a *port*: a listening socket, and a connection to each process that it talks to. A connection begins
-//! with a [handshake], in which both sides prove that they have the same secret and belong to the same system;
-//! then it carries [frames](framing) of at most 64 KiB. A larger message is cut into parts, which let others pass, so a
+//! with a [handshake](thespian_transport::handshake), in which both sides prove that they have the same secret and belong to the same system;
+//! then it carries [frames](thespian_transport::framing) of at most 64 KiB. A larger message is cut into parts, which let others pass, so a
 //! large one never holds up a small one. Who talks to whom the host decides; what was lost with a connection the engines
 //! send again.
 //!
@@ -32,7 +32,7 @@
 //!
 //! # Bounds
 //!
-//! [`TcpLimits`], and the constants here. A stranger costs a descriptor and a few KiB, for five seconds, and there are at most
+//! [`PortLimits`], and the constants here. A stranger costs a descriptor and a few KiB, for five seconds, and there are at most
 //! 128. When descriptors run short, the connections that were idle for longest are closed; the host makes them again
 //! when they are needed.
 //!
@@ -44,10 +44,8 @@
 //!
 //! # Dependencies
 //!
-//! `mio` (readiness of sockets, and of the descriptors that actors watch), `socket2` (a listener with a backlog that fits a
-//! system that starts, and questions to silent machines), `hmac` and `sha2` (the proofs of the handshake), `getrandom`
-//! (secrets, and the random bytes of a handshake), `serde` (settings and words of the handshake), `log` (strangers that
-//! were refused).
+//! `thespian-transport` (the port), `mio` (its sockets), `socket2` (a listener with a backlog that fits a system that starts,
+//! and questions to silent machines), `serde` (settings).
 
 #![forbid(unsafe_code)]
 
@@ -56,25 +54,11 @@ compile_error!(
     "thespian-tcp watches descriptors and keeps its secret as Unix does, and runs nowhere else yet"
 );
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!(
-    "thespian-tcp numbers its connections in words of 64 bits, and runs on no smaller machine yet"
-);
-
 mod attach;
-mod connection;
-pub mod framing;
-pub mod handshake;
 mod holder;
 mod listen;
-mod notices;
-mod outbox;
-mod port;
-#[doc(hidden)]
-pub mod probe;
-mod secret;
 mod settings;
-mod strangers;
-mod watch;
+mod sockets;
 
-pub use settings::{ADDRESS_VARIABLE, ADMIN_PORT, DEFAULT_ADMIN_PORT, NAME, Tcp, TcpLimits};
+pub use settings::{ADDRESS_VARIABLE, ADMIN_PORT, DEFAULT_ADMIN_PORT, NAME, Tcp};
+pub use thespian_transport::PortLimits;

@@ -1,6 +1,5 @@
 //! Sockets that listen, and what all sockets of a port are given.
 
-use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
@@ -16,15 +15,6 @@ const BACKLOG: i32 = 4096;
 /// each second, so many times. Only between machines: the death of a process on this one is known at once.
 const SILENCE: Duration = Duration::from_secs(5);
 const QUESTIONS: u32 = 5;
-
-/// Descriptors that are left to the actors of a process when connections have taken all they may.
-const RESERVED: usize = 64;
-
-/// The fewest connections that a port allows by default, however few descriptors there are.
-const FEWEST: usize = 16;
-
-/// How many descriptors are reckoned with if the system does not say: the usual limit.
-const USUAL: usize = 1024;
 
 /// Listens at a place. A place that was left a moment ago can be had again; one that somebody listens at cannot.
 pub(crate) fn at(place: SocketAddr) -> io::Result<TcpListener> {
@@ -51,33 +41,9 @@ pub(crate) fn watch_for_silence(stream: &TcpStream, other_side: SocketAddr) {
     }
 }
 
-/// How many connections a process can have: as many as it may have descriptors, but for some.
-pub(crate) fn connections_by_default() -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    descriptors_allowed(&limits).unwrap_or(USUAL).saturating_sub(RESERVED).max(FEWEST)
-}
-
-/// The soft limit, in the words of `/proc/self/limits`.
-fn descriptors_allowed(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_ascii_whitespace().next()? {
-        "unlimited" => Some(usize::MAX),
-        number => number.parse().ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_limit_of_descriptors_is_read() {
-        let limits = "Limit    Soft Limit  Hard Limit  Units\nMax open files   1024   4096   files\n";
-        assert_eq!(descriptors_allowed(limits), Some(1024));
-        assert_eq!(descriptors_allowed("Max open files unlimited unlimited files"), Some(usize::MAX));
-        assert_eq!(descriptors_allowed(""), None);
-        assert!(connections_by_default() >= FEWEST);
-    }
 
     #[test]
     fn a_place_is_listened_at_once() {

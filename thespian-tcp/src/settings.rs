@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thespian_core::transport::{Attached, Identity, LinkedTransport, Locator, Port, Transport};
 use thespian_core::{Capabilities, DecodeLimits, Error, Limits, SystemId, decode, encode};
+use thespian_transport::handshake::Local;
+use thespian_transport::secret::{self, SHORTEST, Secret};
+use thespian_transport::{PortLimits, StreamPort};
 
-use crate::handshake::Local;
-use crate::port::TcpPort;
-use crate::secret::{self, SHORTEST, Secret};
+use crate::sockets::TcpSockets;
 use crate::{attach, holder, listen};
 
 /// The base that this transport makes.
@@ -44,36 +45,8 @@ pub struct Tcp {
     bind: Option<IpAddr>,
     advertise: Option<IpAddr>,
     port: u16,
-    limits: TcpLimits,
+    limits: PortLimits,
     message_size: usize,
-}
-
-/// The bounds of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TcpLimits {
-    /// How many connections there are at once; `None`, the default: as many as the process may have descriptors, but for
-    /// 64. When there are as many, those that were idle for longest are closed. Connections.
-    pub connections: Option<usize>,
-    /// How many connections there are at once that are not authenticated; the oldest has to go for another. Connections.
-    pub strangers: usize,
-    /// How long a handshake may take.
-    pub handshake: Duration,
-    /// How long a process may take before it begins to answer a handshake: its handler may block.
-    pub answer: Duration,
-    /// How long whoever is where a system's admin would be has for the whole handshake.
-    pub attach: Duration,
-}
-
-impl Default for TcpLimits {
-    fn default() -> TcpLimits {
-        TcpLimits {
-            connections: None,
-            strangers: 128,
-            handshake: Duration::from_secs(5),
-            answer: Duration::from_secs(60),
-            attach: Duration::from_secs(2),
-        }
-    }
 }
 
 /// Where the secret comes from.
@@ -91,7 +64,7 @@ struct Stored {
     bind: IpText,
     advertise: Option<IpText>,
     port: u16,
-    limits: TcpLimits,
+    limits: PortLimits,
     message_size: usize,
 }
 
@@ -110,7 +83,7 @@ impl Default for Tcp {
             bind: None,
             advertise: None,
             port: DEFAULT_ADMIN_PORT,
-            limits: TcpLimits::default(),
+            limits: PortLimits::default(),
             message_size: Limits::default().message_size,
         }
     }
@@ -143,7 +116,7 @@ impl Tcp {
     }
 
     /// Other bounds than the default.
-    pub fn limits(mut self, limits: TcpLimits) -> Tcp {
+    pub fn limits(mut self, limits: PortLimits) -> Tcp {
         self.limits = limits;
         self
     }
@@ -199,21 +172,7 @@ impl Tcp {
                 ),
             });
         }
-        let limits = self.limits;
-        let zero = [
-            ("connections", limits.connections == Some(0)),
-            ("strangers", limits.strangers == 0),
-            ("handshake", limits.handshake.is_zero()),
-            ("answer", limits.answer.is_zero()),
-            ("attach", limits.attach.is_zero()),
-        ];
-        match zero.into_iter().find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => Err(Error::InvalidSetting {
-                setting: format!("TcpLimits::{name}"),
-                problem: "is zero, and must be more".into(),
-            }),
-            None => Ok(()),
-        }
+        self.limits.check()
     }
 
     /// Where the admin of this system would be, if that is known before it is there.
@@ -234,7 +193,7 @@ impl Tcp {
         number: u16,
         system: Option<SystemId>,
         role: thespian_core::transport::Role,
-    ) -> Result<TcpPort, Error> {
+    ) -> Result<StreamPort<TcpSockets>, Error> {
         let place = SocketAddr::new(self.bound(), number);
         let listener = listen::at(place).map_err(|error| cannot_listen(place, &error))?;
         let cannot = |error: io::Error| failure(format!("a port at {place} cannot be opened: {error}"));
@@ -242,7 +201,8 @@ impl Tcp {
         let advertised = SocketAddr::new(self.advertise.unwrap_or(self.bound()), bound.port());
         let local =
             Local { base: NAME.into(), system, role, secret: self.known_secret()?, binding: Vec::new() };
-        TcpPort::new(listener, advertised, local, self.limits, self.message_size).map_err(cannot)
+        StreamPort::new(listener, Locator::new(advertised.to_string()), local, self.limits, self.message_size)
+            .map_err(cannot)
     }
 }
 

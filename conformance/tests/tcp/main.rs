@@ -1,41 +1,32 @@
-//! `multiprocTCPBase`.
+//! `multiprocTCPBase`: what all bases with processes do (see [`bases`]), and
 //!
-//! With each startup method:
-//!
-//! - the conformance suite
-//! - [`deaths`]: an actor's process ends, hangs or is sent signals
-//! - [`ends`]: how a system ends, and how it does not
-//! - [`programs`]: who joins a system, and what stands in the way
-//! - [`load`]: many actors, many messages
-//! - [`accounting`]: kills at random moments, and the account of every message
+//! - [`places`]: what a program finds where it expected a system
 
-mod accounting;
-mod actors;
-mod deaths;
-mod ends;
-mod ledgers;
-mod load;
-mod programs;
+#[path = "../bases/mod.rs"]
+mod bases;
+mod places;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::{METHODS, Suite};
-use thespian_multiproc::Multiproc;
-use thespian_tcp::Tcp;
-
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
-    let mut suite = Suite::new(thespian_tcp::NAME, |builder| {
-        builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0)
-    });
-    for method in METHODS {
-        suite = suite.conformance(method);
-        let modules =
-            [deaths::SCENARIOS, ends::SCENARIOS, programs::SCENARIOS, load::SCENARIOS, accounting::SCENARIOS];
-        suite = modules.into_iter().fold(suite, |suite, scenarios| suite.scenarios(method, scenarios));
-        for programs in [ends::PROGRAMS, programs::PROGRAMS, accounting::PROGRAMS] {
-            suite = suite.programs(method, programs);
-        }
+    bases::suite(places::SCENARIOS, &[]).run()
+}
+
+/// Which base this is.
+mod base {
+    use thespian_core::Builder;
+    use thespian_multiproc::Multiproc;
+    use thespian_tcp::Tcp;
+
+    pub(crate) use thespian_conformance::processes::METHODS;
+    pub(crate) use thespian_tcp::NAME;
+
+    pub(crate) fn transport() -> Tcp {
+        Tcp::default()
     }
-    suite.run()
+
+    pub(crate) fn put(builder: Builder) -> Builder {
+        builder.base(Multiproc::new(transport())).capability(thespian_tcp::ADMIN_PORT, 0)
+    }
 }

@@ -24,15 +24,17 @@ mod outgoing;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::planted::{Bug, is_on};
-use super::{Outputs, Undelivered};
+use super::{Effect, Log, Outputs, Undelivered};
 use crate::driver::panics;
 use crate::{
     ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
-    StatusReq, Time, TypeNames,
+    Payload, StatusReq, Time, TypeNames,
 };
 use incoming::{Incoming, Taking};
 use outgoing::{Kept, Outgoing, Route};
@@ -57,7 +59,7 @@ pub enum Frame {
         /// The names of its type and of those it extends.
         names: TypeNames,
         /// The encoded message.
-        bytes: Arc<[u8]>,
+        bytes: Payload,
     },
     /// All messages of a link below this place have been dealt with.
     Ack {
@@ -149,8 +151,9 @@ pub struct Links {
     taken: u64,
     /// Incoming links on which something has been dealt with since the last acknowledgement.
     progressed: Vec<(u32, Lane)>,
-    /// How many messages are not acknowledged.
+    /// How many messages are not acknowledged, and their bytes.
     unacknowledged: usize,
+    bytes: usize,
     /// No deadline comes before this; the next may come later.
     due: Time,
     /// The names of the types that were sent.
@@ -181,7 +184,7 @@ struct Place {
 /// Fewer links than this are not worth looking for unused ones.
 const SWEEP: usize = 64;
 
-/// A buffer that has become larger than this, for one large message, is not kept. Bytes.
+/// A buffer that has become larger than this is not kept: a message of so much travels in it. Bytes.
 const BUFFER_KEPT: usize = 64 * 1024;
 
 /// So many messages are acknowledged together while their receiver has more to do: half a window, as it begins. Often
@@ -205,6 +208,7 @@ impl Links {
             taken: 0,
             progressed: Vec::new(),
             unacknowledged: 0,
+            bytes: 0,
             due: Time::FAR,
             names: KnownNames::new(),
             buffer: Vec::new(),
@@ -233,8 +237,20 @@ impl Links {
         };
         self.sweep(now);
         let lane = Lane::of(envelope.message());
-        let number = self.target(envelope.to());
-        let peer = &mut self.peers[number as usize];
+        let to = self.target(envelope.to());
+        let kept = Kept {
+            number: envelope.number(),
+            by_runtime: envelope.is_by_runtime(),
+            names,
+            bytes,
+            expires: now + self.limits.delivery_limit,
+        };
+        // User code again, and no reason to lose the message or the sender.
+        if let Err(failure) = panics::catch(|| drop(envelope)) {
+            let text = format!("a message panicked when it was dropped: {}", failure.details());
+            out.effect(Effect::Log(Log { level: log::Level::Error, actor: self.me, text }));
+        }
+        let peer = &mut self.peers[to as usize];
         let route = Route { me: self.me, peer: peer.address, lane };
         let link = match &mut peer.outgoing[lane as usize] {
             Some(link) => link,
@@ -244,14 +260,14 @@ impl Links {
                 none.insert(Box::new(Outgoing::new(self.opened, now, &self.limits)))
             }
         };
-        let expires = now + self.limits.delivery_limit;
-        link.send(now, route, Kept { envelope, bytes, expires }, &names, &self.limits, out);
+        self.bytes += kept.bytes.len();
+        link.send(now, route, kept, &self.limits, out);
         self.unacknowledged += 1;
         self.due = self.due.min(link.due(self.carrier));
         Ok(())
     }
 
-    fn encode(&mut self, envelope: &Envelope) -> Result<(TypeNames, Arc<[u8]>), Refusal> {
+    fn encode(&mut self, envelope: &Envelope) -> Result<(TypeNames, Payload), Refusal> {
         let (buffer, known) = (&mut self.buffer, &mut self.names);
         buffer.clear();
         // The one thing that engines call and users write: it is run like all their code.
@@ -264,11 +280,17 @@ impl Links {
         });
         let names = encoded.map_err(Refusal::NotEncodable)?;
         let size = self.buffer.len();
-        let bytes = (size <= self.limits.message_size).then(|| Arc::from(&self.buffer[..]));
-        if self.buffer.capacity() > BUFFER_KEPT {
-            self.buffer = Vec::new();
+        // A large message keeps the buffer as it is, and the next gets another.
+        let whole = (self.buffer.capacity() > BUFFER_KEPT).then(|| mem::take(&mut self.buffer));
+        if size > self.limits.message_size {
+            return Err(Refusal::TooLarge { size });
         }
-        Ok((names, bytes.ok_or(Refusal::TooLarge { size })?))
+        let bytes = match whole {
+            Some(whole) if size > BUFFER_KEPT => Payload::from(whole),
+            Some(whole) => Payload::from(&whole[..]),
+            None => Payload::from(&self.buffer[..]),
+        };
+        Ok((names, bytes))
     }
 
     // -- what comes --------------------------------------------------------------------------------------------
@@ -413,11 +435,13 @@ impl Links {
         if link.link != opened {
             return progress;
         }
+        let before = link.bytes();
         let (done, counted) = link.settle(now, handled, &self.limits);
+        self.bytes -= before - link.bytes();
         progress.acknowledged = counted;
         if !is_on(Bug::WindowLeak) {
             let route = Route { me: self.me, peer: from, lane };
-            link.fill(now, route, &mut self.names, &self.limits, out);
+            link.fill(now, route, &self.limits, out);
         }
         self.due = self.due.min(link.due(self.carrier));
         self.let_go(done);
@@ -454,10 +478,13 @@ impl Links {
         maybe_handled: bool,
         progress: &mut Progress,
     ) {
-        if let Some(link) = self.peers[number as usize].outgoing[lane as usize].take() {
+        let peer = &mut self.peers[number as usize];
+        let route = Route { me: self.me, peer: peer.address, lane };
+        if let Some(link) = peer.outgoing[lane as usize].take() {
             self.count -= 1;
+            self.bytes -= link.bytes();
             self.let_go(link.len());
-            progress.give_up_all(*link, reason, details, maybe_handled);
+            progress.give_up_all(*link, route, reason, details, maybe_handled);
         }
     }
 
@@ -471,7 +498,7 @@ impl Links {
             if let Some(link) = &mut peer.outgoing[lane as usize]
                 && !is_on(Bug::NoResendAfterReconnect)
             {
-                link.begin_again(now, route, &mut self.names, &self.limits, out);
+                link.begin_again(now, route, &self.limits, out);
             }
             // The peer may have sent again before this side knew, and the answer to that went the old way.
             if let Some(link) = &mut peer.incoming[lane as usize]
@@ -495,11 +522,13 @@ impl Links {
             for lane in Lane::ALL {
                 let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
                 let route = Route { me: self.me, peer: peer.address, lane };
-                gone += link.expire(now, self.carrier, &mut progress);
+                let before = link.bytes();
+                gone += link.expire(now, route, self.carrier, &mut progress);
+                self.bytes -= before - link.bytes();
                 if self.carrier == Carrier::Lossy && link.resend(now, &self.limits) && !is_on(Bug::NoResend) {
-                    link.repeat(route, &mut self.names, out);
+                    link.repeat(route, out);
                 }
-                link.fill(now, route, &mut self.names, &self.limits, out);
+                link.fill(now, route, &self.limits, out);
                 self.due = self.due.min(link.due(self.carrier));
             }
         }
@@ -530,6 +559,12 @@ impl Links {
         number.and_then(|number| self.outgoing(*number, lane)).map_or(0, |link| link.in_flight())
     }
 
+    /// The bytes of all messages that are not acknowledged. Costs nothing.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// How many messages are not acknowledged. Costs nothing.
     #[inline]
     pub fn unacknowledged(&self) -> usize {
@@ -546,9 +581,13 @@ impl Links {
     pub fn into_unacknowledged(mut self) -> impl Iterator<Item = (Envelope, bool)> {
         let mut links = Vec::new();
         for number in self.numbers.values() {
-            links.extend(self.peers[*number as usize].outgoing.iter_mut().filter_map(Option::take));
+            let peer = &mut self.peers[*number as usize];
+            for lane in Lane::ALL {
+                let route = Route { me: self.me, peer: peer.address, lane };
+                links.extend(peer.outgoing[lane as usize].take().map(|link| (link, route)));
+            }
         }
-        links.into_iter().flat_map(|link| link.into_messages())
+        links.into_iter().flat_map(|(link, route)| link.into_messages(route))
     }
 
     // -- peers -------------------------------------------------------------------------------------------------

@@ -17,13 +17,12 @@
 //! where one in full is the number of names and each with its length.
 
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::interned::{Place, Sent, Told, spread};
 use crate::engine::link::{Frame, Lane};
-use crate::{ActorAddress, DeadReason, DecodeLimits, TypeName, TypeNames, decode_prefix, encode};
+use crate::{ActorAddress, DeadReason, DecodeLimits, Payload, TypeName, TypeNames, decode_prefix, encode};
 
 /// How many addresses a table holds.
 pub const INTERNED_ADDRESSES: usize = 4096;
@@ -190,7 +189,34 @@ impl Decoder {
     ///
     /// They are no frame. With tables, nothing that comes behind can be decoded either.
     #[inline]
-    pub fn frame(&mut self, mut bytes: &[u8]) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
+    pub fn frame(&mut self, bytes: &[u8]) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
+        self.frame_with(bytes, |message| Payload::from(message))
+    }
+
+    /// The same, of bytes that nobody else needs: a large message stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::frame`].
+    pub fn whole_frame(&mut self, bytes: Vec<u8>) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
+        let mut size = 0;
+        let (from, to, mut frame) = self.frame_with(&bytes, |message| {
+            size = message.len();
+            Payload::from(&[][..])
+        })?;
+        if let Frame::Data { bytes: message, .. } = &mut frame {
+            let head = bytes.len() - size;
+            *message = Payload::from(bytes).behind(head);
+        }
+        Ok((from, to, frame))
+    }
+
+    #[inline]
+    fn frame_with(
+        &mut self,
+        mut bytes: &[u8],
+        message: impl FnOnce(&[u8]) -> Payload,
+    ) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
         let bytes = &mut bytes;
         let first = take_byte(bytes)?;
         let lane = if first & URGENT == 0 { Lane::User } else { Lane::Urgent };
@@ -207,7 +233,7 @@ impl Decoder {
                 let base = sequence.wrapping_sub(take(bytes)?);
                 let number = take(bytes)?;
                 let names = self.names(bytes)?;
-                let bytes = Arc::from(core::mem::take(bytes));
+                let bytes = message(core::mem::take(bytes));
                 Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }
             }
             ACK => Frame::Ack { lane, link, handled: take(bytes)? },
@@ -443,7 +469,7 @@ mod tests {
                     number: slot,
                     by_runtime: false,
                     names,
-                    bytes: Arc::from(&b"x"[..]),
+                    bytes: Payload::from(&b"x"[..]),
                 };
                 let sent = (address(slot), address(slot / (round + 2)), frame);
                 let mut bytes = Vec::new();

@@ -1,6 +1,5 @@
 //! What a handler has of the world while it runs.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
@@ -15,7 +14,7 @@ use crate::control::ToAdminProcess;
 pub(super) struct Inside<'a> {
     pub(super) shared: &'a Shared,
     /// As they were when the attempt began.
-    pub(super) capabilities: Arc<Capabilities>,
+    pub(super) capabilities: &'a Capabilities,
 }
 
 /// How long one wait lasts at most when the clock says nothing.
@@ -79,7 +78,7 @@ impl Environment for Inside<'_> {
     }
 
     fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+        self.capabilities
     }
 
     fn admin(&self) -> ActorAddress {

@@ -20,7 +20,8 @@ use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{Host, HostConfig, LaunchError};
 use thespian_core::transport::{Identity, Role, Transport};
 use thespian_core::{
-    Actions, ActorAddress, ActorType, AnyMessage, Envelope, ErasedActor, Limits, StartError, Time,
+    Actions, ActorAddress, ActorType, AnyMessage, Capabilities, Envelope, ErasedActor, Limits, StartError,
+    Time,
 };
 
 use self::core::Core;
@@ -35,7 +36,7 @@ use crate::signals::Signals;
 use crate::{runtime_log, sys};
 
 /// After how many deliveries in a row the process looks around, at the latest.
-const DELIVERIES_PER_LOOK: u32 = 32;
+const DELIVERIES_PER_LOOK: u32 = 128;
 
 /// After how long of deliveries in a row the process looks around, at the latest: what handlers send waits until then.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
@@ -85,6 +86,7 @@ pub(crate) fn run(
     inherited: Inherited,
 ) -> ! {
     let address = begin.address;
+    sys::keep_freed_memory();
     sys::set_title(&format!("thespian actor {} {address}", kind.name()));
     if let Some(source) = LogSource::installed() {
         source.identify(address, &kind.name());
@@ -161,6 +163,7 @@ fn start(
         inherited.board,
     );
     core.tell(&ToAdminProcess::Started(Ok(locator)));
+    let capabilities = core.capabilities.clone();
     let shared = Shared {
         core: Mutex::new(core),
         wanted: AtomicBool::new(false),
@@ -179,6 +182,7 @@ fn start(
         start: started.start,
         requirements,
         actions: Actions::default(),
+        capabilities,
         has_keeper: false,
     })
 }
@@ -210,6 +214,8 @@ struct Running {
     start: Option<AnyMessage>,
     requirements: thespian_core::Value,
     actions: Actions,
+    /// As they were when the last attempt began.
+    capabilities: Arc<Capabilities>,
     has_keeper: bool,
 }
 
@@ -255,12 +261,15 @@ impl Running {
     ) -> (MutexGuard<'a, Core>, Time) {
         let Some(mut actor) = self.instance.take() else { return (core, shared.clock.now()) };
         self.actions.set_limit(shared.limits.actions_per_attempt);
-        let capabilities = core.capabilities.clone();
+        // They change seldom, and counting who has them would cost every message.
+        if !Arc::ptr_eq(&self.capabilities, &core.capabilities) {
+            self.capabilities = core.capabilities.clone();
+        }
         if shared.pulse.begin() {
             self.rouse();
         }
         drop(core);
-        let mut inside = Inside { shared, capabilities };
+        let mut inside = Inside { shared, capabilities: &self.capabilities };
         let outcome = run::attempt(&mut *actor, &envelope, &mut self.actions, &mut inside);
         shared.pulse.end();
         let mut core = shared.lock();

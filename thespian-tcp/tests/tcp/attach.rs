@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use thespian_core::transport::{Attached, PortEvent, Role, Transport};
 use thespian_core::{AttachProblem, Error};
-use thespian_tcp::{Tcp, TcpLimits};
+use thespian_tcp::{PortLimits, Tcp};
 
 use crate::kit::{Running, SYSTEM, Side, address, configured, data, locator, open, tcp, tcp_with, until};
 
@@ -107,7 +107,7 @@ fn a_system_that_ends_while_it_is_asked_is_nobody() {
 
 #[test]
 fn a_silent_program_is_named_after_a_bounded_time() {
-    let limits = TcpLimits { attach: Duration::from_millis(100), ..TcpLimits::default() };
+    let limits = PortLimits { attach: Duration::from_millis(100), ..PortLimits::default() };
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let start = Instant::now();
     match problem(&tcp_with(limits), silent.local_addr().expect("an address")) {
@@ -122,10 +122,10 @@ fn a_silent_program_is_named_after_a_bounded_time() {
 
 #[test]
 fn a_program_that_begins_right_and_hangs_is_silent_too() {
-    let limits = TcpLimits { attach: Duration::from_millis(100), ..TcpLimits::default() };
+    let limits = PortLimits { attach: Duration::from_millis(100), ..PortLimits::default() };
     let (go, gone) = std::sync::mpsc::channel::<()>();
     let (place, server) = program(move |mut stream| {
-        let _ = stream.write_all(&thespian_tcp::handshake::MAGIC);
+        let _ = stream.write_all(&thespian_transport::handshake::MAGIC);
         let _ = gone.recv();
     });
     assert!(matches!(problem(&tcp_with(limits), place), AttachProblem::Silent { .. }));
@@ -136,10 +136,11 @@ fn a_program_that_begins_right_and_hangs_is_silent_too() {
 #[test]
 fn another_version_is_told_with_both_ranges() {
     let (place, server) = program(|mut stream| {
-        let _ = stream.write_all(&[&thespian_tcp::handshake::MAGIC[..], &[7, 0, 9, 0]].concat());
+        let _ = stream.write_all(&[&thespian_transport::handshake::MAGIC[..], &[7, 0, 9, 0]].concat());
         let _ = stream.read(&mut [0; 1000]);
     });
-    let expected = AttachProblem::OtherVersion { theirs: (7, 9), ours: thespian_tcp::handshake::VERSIONS };
+    let expected =
+        AttachProblem::OtherVersion { theirs: (7, 9), ours: thespian_transport::handshake::VERSIONS };
     assert_eq!(problem(&tcp(), place), expected);
     server.join().expect("no panic");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thespian_core::transport::{DownReason, Identity, Locator, PortEvent, Role, Transport};
 use thespian_core::{Limits, SystemId};
-use thespian_tcp::{Tcp, TcpLimits};
+use thespian_tcp::{PortLimits, Tcp};
 
 use crate::kit::{
     Relay, Running, Side, address, configured, data, locator, open, pair, tcp, tcp_with, until,
@@ -31,7 +31,7 @@ fn a_place_that_is_none_is_trouble_and_not_a_panic() {
         a.port.connect(&Locator::new(text));
     }
     until([&mut a], |[a]| a.downs().len() == 5);
-    assert!(a.downs().iter().all(|down| down.contains("no address and port")), "{:?}", a.downs());
+    assert!(a.downs().iter().all(|down| down.contains("not an address and a port")), "{:?}", a.downs());
 }
 
 #[test]
@@ -161,8 +161,10 @@ fn all_that_arrived_is_told_before_the_end() {
 #[test]
 fn a_process_that_does_not_answer_is_waited_for_and_given_up_at_last() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut a =
-        open(&tcp_with(TcpLimits { answer: Duration::from_millis(50), ..TcpLimits::default() }), Role::Host);
+    let mut a = open(
+        &tcp_with(PortLimits { answer: Duration::from_millis(50), ..PortLimits::default() }),
+        Role::Host,
+    );
     a.port.connect(&locator(silent.local_addr().expect("an address")));
     until([&mut a], |[a]| a.has_down());
     assert_eq!(a.downs(), ["Lost"]);

@@ -1,10 +1,8 @@
 //! What is sent arrives: every kind of frame, every size, in order, and small ones pass large ones.
 
-use std::sync::Arc;
-
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::transport::{DownReason, PortEvent, Role};
-use thespian_core::{ActorAddress, DeadReason, Limits, TypeName};
+use thespian_core::{ActorAddress, DeadReason, Limits, Payload, TypeName};
 use thespian_tcp::Tcp;
 
 use crate::kit::{SECRET, address, configured, data, open, pair, pair_of, tcp, until};
@@ -76,7 +74,7 @@ fn messages_of_every_size_arrive_in_order_both_ways() {
 #[test]
 fn a_quarter_of_a_gibibyte_arrives_and_small_messages_pass_it() {
     let (mut a, mut b, to_b, _) = pair();
-    let large: Arc<[u8]> = vec![3; 256 << 20].into();
+    let large: Payload = vec![3; 256 << 20].into();
     let frame = match data(1, b"") {
         Frame::Data { lane, link, sequence, base, number, by_runtime, names, .. } => {
             Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes: large }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::transport::{Identity, Locator, PeerId, Port, PortEvent, Role, Transport};
-use thespian_core::{ActorAddress, AddressKey, Capabilities, Limits, SystemId, TypeName};
-use thespian_tcp::{Tcp, TcpLimits};
+use thespian_core::{ActorAddress, AddressKey, Capabilities, Limits, Payload, SystemId, TypeName};
+use thespian_tcp::{PortLimits, Tcp};
 
 pub(crate) const SYSTEM: SystemId = SystemId::from_bits(0xabcd << 64);
 pub(crate) const SECRET: [u8; 32] = [7; 32];
@@ -28,7 +28,7 @@ pub(crate) fn tcp() -> Tcp {
     configured(Tcp::default().secret(SECRET), &Limits::default())
 }
 
-pub(crate) fn tcp_with(limits: TcpLimits) -> Tcp {
+pub(crate) fn tcp_with(limits: PortLimits) -> Tcp {
     configured(Tcp::default().secret(SECRET).limits(limits), &Limits::default())
 }
 
@@ -76,7 +76,7 @@ impl Side {
     }
 
     /// The messages that have come: their place and their bytes.
-    pub(crate) fn messages(&self) -> Vec<(u64, Arc<[u8]>)> {
+    pub(crate) fn messages(&self) -> Vec<(u64, Payload)> {
         self.events.iter().filter_map(message).collect()
     }
 
@@ -100,7 +100,7 @@ impl Side {
     }
 }
 
-pub(crate) fn message(event: &PortEvent) -> Option<(u64, Arc<[u8]>)> {
+pub(crate) fn message(event: &PortEvent) -> Option<(u64, Payload)> {
     match event {
         PortEvent::Frame { frame: Frame::Data { sequence, bytes, .. }, .. } => {
             Some((*sequence, bytes.clone()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thespian_core::transport::{LinkedTransport, Role, Transport};
 use thespian_core::{Capabilities, Error, Limits, Value};
-use thespian_tcp::{ADMIN_PORT, NAME, Tcp, TcpLimits};
+use thespian_tcp::{ADMIN_PORT, NAME, PortLimits, Tcp};
 
 use crate::kit::{SECRET, configured, identity, is_alone, open, tcp, until};
 
@@ -138,7 +138,7 @@ fn ipv6_carries_a_system_too() {
 
 #[test]
 fn the_settings_make_the_same_transport_in_another_process() {
-    let limits = TcpLimits { strangers: 3, answer: Duration::from_secs(9), ..TcpLimits::default() };
+    let limits = PortLimits { strangers: 3, answer: Duration::from_secs(9), ..PortLimits::default() };
     let original = Tcp::default().secret(SECRET).bind([127, 0, 0, 1].into()).advertise([127, 0, 0, 1].into());
     let original = configured(original.limits(limits), &Limits { message_size: 77, ..Limits::default() });
     let linked = LinkedTransport::find(NAME).expect("it is linked");
@@ -172,14 +172,14 @@ fn no_port_opens_with_a_secret_that_is_too_short() {
 #[test]
 fn a_bound_of_zero_is_refused_by_its_name() {
     let zeros = [
-        TcpLimits { strangers: 0, ..TcpLimits::default() },
-        TcpLimits { connections: Some(0), ..TcpLimits::default() },
-        TcpLimits { handshake: Duration::ZERO, ..TcpLimits::default() },
+        PortLimits { strangers: 0, ..PortLimits::default() },
+        PortLimits { connections: Some(0), ..PortLimits::default() },
+        PortLimits { handshake: Duration::ZERO, ..PortLimits::default() },
     ];
     for (limits, name) in zeros.into_iter().zip(["strangers", "connections", "handshake"]) {
         let mut tcp = Tcp::default().secret(SECRET).limits(limits);
         let error = tcp.configure(&mut Capabilities::new(), &Limits::default()).expect_err("zero");
-        assert!(error.to_string().contains(&format!("TcpLimits::{name}")), "{error}");
+        assert!(error.to_string().contains(&format!("PortLimits::{name}")), "{error}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thespian_core::transport::{Locator, PortEvent, Role};
-use thespian_tcp::TcpLimits;
+use thespian_tcp::PortLimits;
 
 use crate::kit::{Side, is_alone, open, tcp, tcp_with, until};
 
@@ -18,7 +18,7 @@ fn frames(side: &Side) -> usize {
 
 #[test]
 fn the_connection_that_was_idle_for_longest_makes_room() {
-    let few = tcp_with(TcpLimits { connections: Some(3), ..TcpLimits::default() });
+    let few = tcp_with(PortLimits { connections: Some(3), ..PortLimits::default() });
     let mut hub = open(&few, Role::Host);
     let mut others: Vec<Side> = (0..4).map(|_| open(&tcp(), Role::Host)).collect();
     let mut peers = Vec::new();
@@ -41,14 +41,14 @@ fn the_connection_that_was_idle_for_longest_makes_room() {
 
 #[test]
 fn with_nobody_idle_a_connection_is_trouble_and_others_wait_to_be_accepted() {
-    let few = tcp_with(TcpLimits { connections: Some(1), ..TcpLimits::default() });
+    let few = tcp_with(PortLimits { connections: Some(1), ..PortLimits::default() });
     let mut hub = open(&few, Role::Host);
     let mut other = open(&tcp(), Role::Host);
     let peer = hub.port.connect(&other.port.locator());
     // It is not up yet, so it cannot be closed for another.
     hub.port.connect(&Locator::new("127.0.0.1:9"));
     until([&mut hub], |[hub]| hub.has_down());
-    assert!(hub.downs()[0].contains("TcpLimits::connections"), "{:?}", hub.downs());
+    assert!(hub.downs()[0].contains("PortLimits::connections"), "{:?}", hub.downs());
     let mut late = open(&tcp(), Role::Host);
     late.port.connect(&hub.port.locator());
     until([&mut hub, &mut other], |[_, other]| other.ups().len() == 1);
@@ -62,7 +62,7 @@ fn with_nobody_idle_a_connection_is_trouble_and_others_wait_to_be_accepted() {
 
 #[test]
 fn what_came_by_an_idle_connection_is_not_lost_with_it() {
-    let few = tcp_with(TcpLimits { connections: Some(1), ..TcpLimits::default() });
+    let few = tcp_with(PortLimits { connections: Some(1), ..PortLimits::default() });
     let mut hub = open(&few, Role::Host);
     let (mut first, second) = (open(&tcp(), Role::Host), open(&tcp(), Role::Host));
     hub.port.connect(&first.port.locator());
@@ -75,7 +75,7 @@ fn what_came_by_an_idle_connection_is_not_lost_with_it() {
     until([&mut hub], |[hub]| frames(hub) == 1 && hub.has_down());
     // It was not idle, so the new one had to do without.
     assert_eq!(hub.downs().len(), 1);
-    assert!(hub.downs()[0].contains("TcpLimits::connections"), "{:?}", hub.downs());
+    assert!(hub.downs()[0].contains("PortLimits::connections"), "{:?}", hub.downs());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_process_without_descriptors_goes_on_and_recovers() {
     if !is_alone_with(40, "a_process_without_descriptors_goes_on_and_recovers") {
         return;
     }
-    let many = tcp_with(TcpLimits { connections: Some(1000), ..TcpLimits::default() });
+    let many = tcp_with(PortLimits { connections: Some(1000), ..PortLimits::default() });
     let mut hub = open(&many, Role::Host);
     let mut first = open(&tcp(), Role::Host);
     let peer = hub.port.connect(&first.port.locator());

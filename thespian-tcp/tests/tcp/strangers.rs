@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use thespian_core::transport::Role;
-use thespian_tcp::TcpLimits;
-use thespian_tcp::handshake::{LONGEST, MAGIC};
+use thespian_tcp::PortLimits;
+use thespian_transport::handshake::{LONGEST, MAGIC};
 
 use crate::kit::{Relay, Running, Side, open, pair, tcp, tcp_with, until};
 
@@ -66,7 +66,7 @@ fn lengths_beyond_the_bound_are_cut_off() {
 
 #[test]
 fn one_that_connects_and_hangs_or_is_slow_is_cut_off_in_time() {
-    let limits = TcpLimits { handshake: Duration::from_millis(100), ..TcpLimits::default() };
+    let limits = PortLimits { handshake: Duration::from_millis(100), ..PortLimits::default() };
     let running = Running::start(open(&tcp_with(limits), Role::Admin));
     let start = Instant::now();
     let silent = connect(running.place);
@@ -173,7 +173,7 @@ fn authenticated_bytes_that_are_no_frames_end_that_connection_alone() {
 
 #[test]
 fn more_strangers_than_there_may_be_push_out_the_oldest_and_nobody_else() {
-    let limits = TcpLimits { strangers: 4, handshake: Duration::from_secs(600), ..TcpLimits::default() };
+    let limits = PortLimits { strangers: 4, handshake: Duration::from_secs(600), ..PortLimits::default() };
     let mut admin = open(&tcp_with(limits), Role::Admin);
     let mut host = open(&tcp(), Role::Host);
     let peer = host.port.connect(&admin.port.locator());

@@ -11,11 +11,14 @@ const RULE: &str = "layers/siblings";
 /// The crates that only run things: they may use any crate of the workspace.
 const PROGRAMS: &[&str] = &["thespian-cli", "thespian-conformance", "thespian-examples"];
 
+/// The transports over sockets: they share what they are made of.
+const TRANSPORTS: &[&str] = &["thespian-tcp", "thespian-udp", "thespian-mpqueue"];
+
 /// What a member may use of the workspace in its normal and build dependencies.
 enum Allowed {
     AtMost(&'static [&'static str]),
-    /// This one and no other: without it the crate is no part of the system at all.
-    Exactly(&'static str),
+    /// This one, without which the crate is no part of the system at all, and at most these beside it.
+    Core(&'static str, &'static [&'static str]),
     Anything,
 }
 
@@ -24,7 +27,10 @@ fn allowed(name: &str) -> Option<Allowed> {
         "thespian-msgs" | "thespian-derive" | "xtask" => Allowed::AtMost(&[]),
         "thespian-core" => Allowed::AtMost(&["thespian-msgs", "thespian-derive"]),
         program if PROGRAMS.contains(&program) => Allowed::Anything,
-        feature if feature.starts_with("thespian-") => Allowed::Exactly("thespian-core"),
+        transport if TRANSPORTS.contains(&transport) => {
+            Allowed::Core("thespian-core", &["thespian-transport"])
+        }
+        feature if feature.starts_with("thespian-") => Allowed::Core("thespian-core", &[]),
         _ => return None,
     })
 }
@@ -47,7 +53,7 @@ fn of_member(member: &Member, members: &[Member]) -> Vec<Finding> {
     };
     let may_use = |name: &str| match allowed {
         Allowed::AtMost(names) => names.contains(&name),
-        Allowed::Exactly(only) => name == only,
+        Allowed::Core(core, beside) => name == core || beside.contains(&name),
         Allowed::Anything => true,
     };
     let mut findings: Vec<Finding> = used
@@ -55,11 +61,11 @@ fn of_member(member: &Member, members: &[Member]) -> Vec<Finding> {
         .filter(|dependency| !may_use(&dependency.name))
         .map(|dependency| forbidden(member, dependency, &allowed))
         .collect();
-    if let Allowed::Exactly(only) = allowed
-        && !used.iter().any(|dependency| dependency.name == only)
+    if let Allowed::Core(core, _) = allowed
+        && !used.iter().any(|dependency| dependency.name == core)
     {
-        let instead = format!("write it against {only}, or call it something that is not a feature crate");
-        findings.push(Finding::new(RULE, &member.name, format!("no dependency on `{only}`"), instead));
+        let instead = format!("write it against {core}, or call it something that is not a feature crate");
+        findings.push(Finding::new(RULE, &member.name, format!("no dependency on `{core}`"), instead));
     }
     findings
 }
@@ -71,11 +77,12 @@ fn forbidden(member: &Member, dependency: &Dependency, allowed: &Allowed) -> Fin
             "no crate of the workspace below this one: move what is needed, or use it in tests".into()
         }
         Allowed::AtMost(names) => format!("at most {}; what both need belongs there", names.join(" and ")),
-        Allowed::Exactly(only) => {
+        Allowed::Core(core, []) => {
             format!(
-                "{only} alone: it re-exports msgs and derive; siblings meet in programs and dev-dependencies"
+                "{core} alone: it re-exports msgs and derive; siblings meet in programs and dev-dependencies"
             )
         }
+        Allowed::Core(core, beside) => format!("{core} and at most {}", beside.join(" and ")),
         Allowed::Anything => unreachable!("nothing is forbidden to a program"),
     };
     Finding::new(RULE, &member.name, format!("a {kind} on `{}`", dependency.name), instead)
@@ -129,6 +136,19 @@ mod tests {
             ["thespian-tcp: a build-dependency on `thespian-msgs`"]
         );
         assert_eq!(found_with("thespian-tcp", &[]), ["thespian-tcp: no dependency on `thespian-core`"]);
+    }
+
+    #[test]
+    fn transports_share_what_they_are_made_of_and_nobody_else_does() {
+        let both = [("thespian-core", Kind::Normal), ("thespian-transport", Kind::Normal)];
+        let with = |name: &str| {
+            let mut members = good();
+            members.retain(|member| member.name != name);
+            members.extend([member("thespian-transport", &both[..1]), member(name, &both)]);
+            rule(&members).len()
+        };
+        assert_eq!(with("thespian-tcp"), 0);
+        assert_eq!(with("thespian-simple"), 1);
     }
 
     #[test]

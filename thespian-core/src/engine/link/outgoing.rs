@@ -2,12 +2,11 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::mem;
 
-use super::{Carrier, Frame, KnownNames, Lane, Progress};
+use super::{Carrier, Frame, Lane, Progress};
 use crate::engine::{Outputs, Undelivered};
-use crate::{ActorAddress, DeadReason, Envelope, Limits, Time, TypeNames};
+use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, Payload, Time, TypeNames};
 
 /// Messages to one target in one lane.
 pub(super) struct Outgoing {
@@ -18,6 +17,7 @@ pub(super) struct Outgoing {
     /// What waits for room in the window.
     queue: VecDeque<Kept>,
     flight_bytes: usize,
+    queue_bytes: usize,
     /// What was given up and the target may still hold.
     ghosts: Ghosts,
     window: u32,
@@ -30,10 +30,13 @@ pub(super) struct Outgoing {
     pub(super) last_used: Time,
 }
 
-/// A message that is kept until it is acknowledged.
+/// A message that is kept until it is acknowledged. It is its bytes by now: the value was dropped when it had been
+/// encoded, while whatever it holds was still at hand.
 pub(super) struct Kept {
-    pub(super) envelope: Envelope,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) number: u64,
+    pub(super) by_runtime: bool,
+    pub(super) names: TypeNames,
+    pub(super) bytes: Payload,
     pub(super) expires: Time,
 }
 
@@ -63,6 +66,7 @@ impl Outgoing {
             flight: VecDeque::new(),
             queue: VecDeque::new(),
             flight_bytes: 0,
+            queue_bytes: 0,
             ghosts: Ghosts::default(),
             window: limits.window,
             limited: false,
@@ -77,6 +81,12 @@ impl Outgoing {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.flight.len() + self.queue.len()
+    }
+
+    /// The bytes of these.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.flight_bytes + self.queue_bytes
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -107,40 +117,26 @@ impl Outgoing {
 
     /// Transmits a message, or keeps it for later if the window has no room.
     #[inline]
-    pub(super) fn send(
-        &mut self,
-        now: Time,
-        route: Route,
-        kept: Kept,
-        names: &TypeNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    pub(super) fn send(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
         self.last_used = now;
         if self.queue.is_empty() && self.has_room(kept.bytes.len(), limits) {
-            self.transmit(now, route, kept, names.clone(), limits, out);
+            self.transmit(now, route, kept, limits, out);
         } else {
+            self.queue_bytes += kept.bytes.len();
             self.queue.push_back(kept);
         }
     }
 
     /// Transmits from the queue while the window has room.
-    pub(super) fn fill(
-        &mut self,
-        now: Time,
-        route: Route,
-        known: &mut KnownNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    pub(super) fn fill(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
         while let Some(waiting) = self.queue.front() {
             let size = waiting.bytes.len();
             if !self.has_room(size, limits) {
                 return;
             }
             let Some(kept) = self.queue.pop_front() else { return };
-            let names = known.of(kept.envelope.message());
-            self.transmit(now, route, kept, names, limits, out);
+            self.queue_bytes -= size;
+            self.transmit(now, route, kept, limits, out);
         }
     }
 
@@ -155,18 +151,10 @@ impl Outgoing {
     }
 
     #[inline]
-    fn transmit(
-        &mut self,
-        now: Time,
-        route: Route,
-        kept: Kept,
-        names: TypeNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    fn transmit(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
-        let frame = kept.frame(route.lane, self.link, self.next, self.first(), names);
+        let frame = kept.frame(route.lane, self.link, self.next, self.first());
         out.frame(route.me, route.peer, frame);
         self.next += 1;
         self.flight_bytes += kept.bytes.len();
@@ -178,25 +166,10 @@ impl Outgoing {
     }
 
     /// There is another connection, and nobody holds what was given up before.
-    pub(super) fn begin_again(
-        &mut self,
-        now: Time,
-        route: Route,
-        known: &mut KnownNames,
-        limits: &Limits,
-        out: &mut Outputs,
-    ) {
+    pub(super) fn begin_again(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
         self.ghosts = Ghosts::default();
-        self.transmit_again(route, known, out);
-        self.fill(now, route, known, limits, out);
-    }
-
-    fn transmit_again(&self, route: Route, known: &mut KnownNames, out: &mut Outputs) {
-        let base = self.first();
-        for (sequence, kept) in (base..).zip(&self.flight) {
-            let names = known.of(kept.envelope.message());
-            out.frame(route.me, route.peer, kept.frame(route.lane, self.link, sequence, base, names));
-        }
+        self.repeat(route, out);
+        self.fill(now, route, limits, out);
     }
 
     /// Sends again what has not been acknowledged in time. Says whether it was time.
@@ -210,8 +183,11 @@ impl Outgoing {
     }
 
     /// Sends all again that is on its way.
-    pub(super) fn repeat(&self, route: Route, known: &mut KnownNames, out: &mut Outputs) {
-        self.transmit_again(route, known, out);
+    pub(super) fn repeat(&self, route: Route, out: &mut Outputs) {
+        let base = self.first();
+        for (sequence, kept) in (base..).zip(&self.flight) {
+            out.frame(route.me, route.peer, kept.frame(route.lane, self.link, sequence, base));
+        }
     }
 
     /// The target has dealt with everything below this place. Says how many messages that were, and how many of them are
@@ -224,7 +200,7 @@ impl Outgoing {
         let mut counted = 0;
         for kept in self.flight.drain(..done) {
             self.flight_bytes -= kept.bytes.len();
-            counted += u32::from(!kept.envelope.is_by_runtime());
+            counted += u32::from(!kept.by_runtime);
         }
         if done > 0 {
             self.resends = 0;
@@ -247,7 +223,13 @@ impl Outgoing {
     }
 
     /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many.
-    pub(super) fn expire(&mut self, now: Time, carrier: Carrier, progress: &mut Progress) -> usize {
+    pub(super) fn expire(
+        &mut self,
+        now: Time,
+        route: Route,
+        carrier: Carrier,
+        progress: &mut Progress,
+    ) -> usize {
         let before = self.len();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
@@ -258,36 +240,44 @@ impl Outgoing {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
-            progress.give_up(kept.envelope, DeadReason::Expired, "", true);
+            progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", true);
         }
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
-            progress.give_up(kept.envelope, DeadReason::Expired, "", false);
+            self.queue_bytes -= kept.bytes.len();
+            progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", false);
         }
         before - self.len()
     }
 
     /// All that is not acknowledged, in order, and whether it was on its way.
-    pub(super) fn into_messages(self) -> impl Iterator<Item = (Envelope, bool)> {
-        let flown = self.flight.into_iter().map(|kept| (kept.envelope, true));
-        flown.chain(self.queue.into_iter().map(|kept| (kept.envelope, false)))
+    pub(super) fn into_messages(self, route: Route) -> impl Iterator<Item = (Envelope, bool)> {
+        let flown = self.flight.into_iter().map(move |kept| (kept.into_envelope(route), true));
+        flown.chain(self.queue.into_iter().map(move |kept| (kept.into_envelope(route), false)))
     }
 }
 
 impl Kept {
     #[inline]
-    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64, names: TypeNames) -> Frame {
+    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64) -> Frame {
         Frame::Data {
             lane,
             link,
             sequence,
             base,
-            number: self.envelope.number(),
-            by_runtime: self.envelope.is_by_runtime(),
-            names,
+            number: self.number,
+            by_runtime: self.by_runtime,
+            names: self.names.clone(),
             bytes: self.bytes.clone(),
         }
+    }
+
+    /// The message as it would be at its target.
+    fn into_envelope(self, route: Route) -> Envelope {
+        let mut envelope = AnyMessage::encoded(self.names, self.bytes).seal(&route.peer, &route.me);
+        envelope.set_number(self.number);
+        if self.by_runtime { envelope.by_runtime() } else { envelope }
     }
 }
 
@@ -301,11 +291,12 @@ impl Progress {
     pub(super) fn give_up_all(
         &mut self,
         link: Outgoing,
+        route: Route,
         reason: DeadReason,
         details: &str,
         maybe_handled: bool,
     ) {
-        for (envelope, flown) in link.into_messages() {
+        for (envelope, flown) in link.into_messages(route) {
             self.give_up(envelope, reason, details, flown && maybe_handled);
         }
     }

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::transport::wire::{Decoder, Encoder};
 use thespian_core::{ActorAddress, AddressKey, DeadReason, SystemId, TypeName};
-use thespian_tcp::handshake::LONGEST;
-use thespian_tcp::probe;
+use thespian_transport::handshake::LONGEST;
+use thespian_transport::probe;
 
 /// How many inputs each decoder gets.
 const INPUTS: u64 = 20_000;

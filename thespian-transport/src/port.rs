@@ -9,14 +9,12 @@ mod accepting;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use log::warn;
-use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest as Readiness, Poll, Token};
 use thespian_core::engine::link::Frame;
 use thespian_core::transport::{Interest, Locator, NotOpen, PeerId, Port, PortEvent};
@@ -24,11 +22,11 @@ use thespian_core::{ActorAddress, SystemId};
 
 use crate::connection::{Connection, Failure, Reading, SCRATCH, Shaking, unreachable};
 use crate::handshake::Local;
-use crate::listen;
+use crate::limits::{PortLimits, connections_by_default};
 use crate::notices::Notices;
-use crate::settings::TcpLimits;
+use crate::sockets::Sockets;
 use crate::strangers::Strangers;
-use crate::watch::Watches;
+use crate::watch::{WATCHED, Watches};
 
 /// How many events of the system are taken at once.
 const EVENTS: usize = 1024;
@@ -42,34 +40,34 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What is written without waiting for a flush, in bytes.
 const FLUSH_AT: usize = 64 * 1024;
 
-const TOO_MANY: &str = "there are as many connections as there may be (TcpLimits::connections)";
+const TOO_MANY: &str = "there are as many connections as there may be (PortLimits::connections)";
 const TOO_FEW: &str = "there is no descriptor left for a connection";
 
 const WAKER: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// The kind of a token, above the number that it is of.
 const KIND: usize = 0xff << 40;
-pub(crate) const WATCHED: usize = 1 << 40;
 const STRANGER: usize = 2 << 40;
 const PEER: usize = 3 << 40;
 
-pub(crate) struct TcpPort {
+/// A port over one kind of stream socket: its listener, and a connection to each process that it talks to.
+pub struct StreamPort<S: Sockets> {
     poll: Poll,
     events: Events,
     waker: Waker,
     /// Not there any more when it is to take no connections.
-    listener: Option<TcpListener>,
+    listener: Option<S::Listener>,
     locator: Locator,
     local: Arc<Local>,
-    limits: TcpLimits,
+    limits: PortLimits,
     /// How many connections there may be.
     connections: usize,
     message_size: usize,
-    peers: HashMap<u32, Connection, BuildHasherDefault<ById>>,
+    peers: HashMap<u32, Connection<S>, BuildHasherDefault<ById>>,
     next_peer: u32,
     /// The connections that this side made.
     made: HashMap<Locator, PeerId>,
-    strangers: Strangers,
+    strangers: Strangers<S>,
     /// Whether there may be more to accept, and until when accepting rests.
     may_accept: bool,
     accept_at: Option<Instant>,
@@ -80,7 +78,7 @@ pub(crate) struct TcpPort {
     /// What has happened and was not told yet.
     queued: VecDeque<PortEvent>,
     scratch: Box<[u8]>,
-    notices: Notices,
+    notices: Notices<S::Origin>,
     is_closing: bool,
     /// Counts calls, for finding the connection that was not used for longest.
     calls: u64,
@@ -90,7 +88,7 @@ pub(crate) struct TcpPort {
 
 /// Hashes a number that counts.
 #[derive(Default)]
-pub(crate) struct ById(u64);
+struct ById(u64);
 
 impl Hasher for ById {
     fn finish(&self) -> u64 {
@@ -124,25 +122,31 @@ impl Wake for PortWaker {
     }
 }
 
-impl TcpPort {
-    pub(crate) fn new(
-        mut listener: TcpListener,
-        advertised: SocketAddr,
+impl<S: Sockets> StreamPort<S> {
+    /// A port that takes connections from this listener, which others reach at `locator`; messages in it are of at most
+    /// `message_size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn new(
+        mut listener: S::Listener,
+        locator: Locator,
         local: Local,
-        limits: TcpLimits,
+        limits: PortLimits,
         message_size: usize,
-    ) -> io::Result<TcpPort> {
+    ) -> io::Result<StreamPort<S>> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
         poll.registry().register(&mut listener, LISTENER, Readiness::READABLE)?;
-        Ok(TcpPort {
+        Ok(StreamPort {
             poll,
             events: Events::with_capacity(EVENTS),
             waker: Waker::from(Arc::new(PortWaker(waker))),
             listener: Some(listener),
-            locator: Locator::new(advertised.to_string()),
+            locator,
             local: Arc::new(local),
-            connections: limits.connections.unwrap_or_else(listen::connections_by_default),
+            connections: limits.connections.unwrap_or_else(connections_by_default),
             message_size,
             peers: HashMap::default(),
             next_peer: 0,
@@ -168,11 +172,11 @@ impl TcpPort {
     /// system it leads.
     ///
     /// What else happens meanwhile is told by the next wait.
-    pub(crate) fn connect_now(
-        &mut self,
-        to: &Locator,
-        limit: Duration,
-    ) -> Result<(PeerId, SystemId), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// There is no connection, after `limit` at the latest.
+    pub fn connect_now(&mut self, to: &Locator, limit: Duration) -> Result<(PeerId, SystemId), Failure> {
         let end = Instant::now() + limit;
         let peer = self.new_peer();
         self.begin(peer, to)?;
@@ -205,7 +209,7 @@ impl TcpPort {
     }
 
     /// From now on the port belongs to this system.
-    pub(crate) fn join(&mut self, system: SystemId) {
+    pub fn join(&mut self, system: SystemId) {
         self.local = Arc::new(Local { system: Some(system), ..(*self.local).clone() });
     }
 
@@ -216,19 +220,17 @@ impl TcpPort {
     }
 
     fn begin(&mut self, peer: PeerId, to: &Locator) -> Result<(), Failure> {
-        let place: SocketAddr = to.as_str().parse().map_err(|_| Failure::BadLocator)?;
+        let place = S::place(to.as_str()).ok_or(Failure::BadLocator(S::PLACE_FORM))?;
         if self.peers.len() + self.strangers.len() >= self.connections && !self.free_a_descriptor() {
-            return Err(Failure::Ended(
-                "there are as many connections as there may be (TcpLimits::connections)",
-            ));
+            return Err(Failure::Ended(TOO_MANY));
         }
         let nonce = nonce().ok_or(Failure::Ended("the operating system gives no random bits"))?;
-        let mut stream = match TcpStream::connect(place) {
+        let mut stream = match S::connect(&place) {
             Err(error) if is_shortage(&error) => {
                 if !self.free_a_descriptor() {
                     return Err(Failure::Ended(TOO_FEW));
                 }
-                TcpStream::connect(place)
+                S::connect(&place)
             }
             outcome => outcome,
         }
@@ -237,7 +239,6 @@ impl TcpPort {
             false => unreachable(error),
         })?;
         self.register(&mut stream, PEER | peer.0 as usize)?;
-        listen::watch_for_silence(&stream, place);
         let shaking = Shaking::connecting(self.local.clone(), nonce);
         let mut connection = Connection::begun(stream, peer, to.clone(), shaking, self.message_size);
         let deadline = Instant::now() + self.limits.answer;
@@ -248,7 +249,7 @@ impl TcpPort {
         Ok(())
     }
 
-    fn register(&mut self, stream: &mut TcpStream, token: usize) -> Result<(), Failure> {
+    fn register(&mut self, stream: &mut S::Stream, token: usize) -> Result<(), Failure> {
         self.watches.is_ours(stream.as_raw_fd());
         let both = Readiness::READABLE | Readiness::WRITABLE;
         self.poll.registry().register(stream, Token(token), both).map_err(Failure::Unreachable)
@@ -256,7 +257,7 @@ impl TcpPort {
 
     /// The connection, if something can be sent by it; and the list that it is put on.
     #[inline]
-    fn for_sending(&mut self, peer: PeerId) -> Option<&mut Connection> {
+    fn for_sending(&mut self, peer: PeerId) -> Option<&mut Connection<S>> {
         self.calls += 1;
         let connection = self.peers.get_mut(&peer.0).filter(|connection| !connection.is_leaving)?;
         connection.last_used = self.calls;
@@ -354,7 +355,7 @@ impl TcpPort {
         }
     }
 
-    fn forget_place(&mut self, connection: &Connection) {
+    fn forget_place(&mut self, connection: &Connection<S>) {
         if let Some(place) = &connection.place
             && self.made.get(place) == Some(&connection.peer)
         {
@@ -457,7 +458,7 @@ impl TcpPort {
     }
 }
 
-impl Port for TcpPort {
+impl<S: Sockets> Port for StreamPort<S> {
     fn locator(&self) -> Locator {
         self.locator.clone()
     }

@@ -13,7 +13,7 @@ use thespian_conformance::processes::{
 };
 use thespian_core::{ActorAddress, ActorState, ActorStatus, ActorSystem, ExitCause, StatusReq};
 
-use crate::actors::{Deed, Doer, Flood, Notice, Notices, Parent, SOON, answers, ask};
+use super::actors::{Deed, Doer, Flood, Notice, Notices, Parent, SOON, answers, ask};
 
 pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("deaths::exit_inside_a_handler_ends_that_actor", exit_inside_a_handler_ends_that_actor),

@@ -12,10 +12,13 @@ use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use thespian_core::transport::{Interest, NotOpen};
 
-use crate::port::WATCHED;
+/// What the tokens of watched descriptors have beside the number: a port that uses [`Watches`] gives no other token this
+/// bit.
+pub const WATCHED: usize = 1 << 40;
 
+/// The descriptors that are watched.
 #[derive(Default)]
-pub(crate) struct Watches {
+pub struct Watches {
     by_key: HashMap<u64, Watch>,
     /// Who watches a descriptor that the system takes.
     by_descriptor: HashMap<RawFd, Vec<u64>>,
@@ -34,7 +37,12 @@ const EPERM: i32 = 1;
 const EEXIST: i32 = 17;
 
 impl Watches {
-    pub(crate) fn watch(
+    /// Watches a descriptor, as [`Port::watch`](thespian_core::transport::Port::watch) does.
+    ///
+    /// # Errors
+    ///
+    /// It is no open descriptor, or one of the port's own.
+    pub fn watch(
         &mut self,
         registry: &Registry,
         descriptor: RawFd,
@@ -71,7 +79,8 @@ impl Watches {
         Ok(())
     }
 
-    pub(crate) fn unwatch(&mut self, registry: &Registry, key: u64) {
+    /// Watches a descriptor no longer.
+    pub fn unwatch(&mut self, registry: &Registry, key: u64) {
         self.always.retain(|always| *always != key);
         let Some(watch) = self.by_key.remove(&key) else { return };
         let Some(keys) = self.by_descriptor.get_mut(&watch.descriptor) else { return };
@@ -84,24 +93,24 @@ impl Watches {
     }
 
     /// The port itself has a descriptor of that number now, so whoever watched it has closed it.
-    pub(crate) fn is_ours(&mut self, descriptor: RawFd) {
+    pub fn is_ours(&mut self, descriptor: RawFd) {
         if !self.by_descriptor.is_empty() {
             self.forget(descriptor);
         }
     }
 
     /// Whether some are always ready and not told yet.
-    pub(crate) fn has_ready(&self) -> bool {
+    pub fn has_ready(&self) -> bool {
         !self.always.is_empty()
     }
 
     /// Hands over the keys of those that are always ready.
-    pub(crate) fn take_ready(&mut self) -> Vec<u64> {
+    pub fn take_ready(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.always)
     }
 
     /// The keys for which this is word that their descriptor is ready.
-    pub(crate) fn ready<'a>(&'a self, descriptor: RawFd, event: &Event) -> impl Iterator<Item = u64> + 'a {
+    pub fn ready<'a>(&'a self, descriptor: RawFd, event: &Event) -> impl Iterator<Item = u64> + 'a {
         // The end of what can be read, and an error, are found out by reading.
         let readable = event.is_readable() || event.is_read_closed() || event.is_error();
         let keys = self.by_descriptor.get(&descriptor).into_iter().flatten().copied();

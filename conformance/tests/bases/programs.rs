@@ -1,34 +1,38 @@
-//! Programs that join a system, and what they find where they expected one (decisions D32 and D33).
+//! Programs that join a system (decision D32).
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Child;
 
 use nix::sys::signal::Signal;
 use thespian_conformance::processes::{LINGER, ProcessScenario, Processes, admins, eventually, of_this_run};
 use thespian_core::{ActorAddress, ActorSpec, ActorSystem, AttachProblem, Error};
-use thespian_multiproc::Multiproc;
-use thespian_tcp::{ADMIN_PORT, Tcp};
 
-use crate::actors::{Deed, Doer, SOON, answers, ask};
-use crate::deaths::{Family, Gate};
-use crate::ends::{join, port};
+use super::actors::{Deed, Doer, SOON, answers, ask};
+use super::deaths::{BUSY, Family, Gate};
+use super::ends::{join, port};
 
-pub(crate) const SCENARIOS: &[ProcessScenario] = &[
+/// For bases whose systems are joined.
+pub(crate) const JOINING: &[ProcessScenario] = &[
     ("programs::fifty_programs_are_attached_at_once", fifty_programs_are_attached_at_once),
     (
         "programs::programs_that_start_at_one_moment_share_a_system",
         programs_that_start_at_one_moment_share_a_system,
     ),
-    ("programs::a_port_of_another_program_is_named", a_port_of_another_program_is_named),
-    ("programs::a_port_of_a_silent_program_is_named", a_port_of_a_silent_program_is_named),
-    ("programs::a_wrong_secret_is_named", a_wrong_secret_is_named),
+    (
+        "programs::a_program_that_ends_has_acknowledged_its_answers",
+        a_program_that_ends_has_acknowledged_its_answers,
+    ),
+    ("programs::what_a_program_told_before_it_ended_arrives", what_a_program_told_before_it_ended_arrives),
+    (
+        "programs::a_program_that_ends_is_not_kept_by_an_actor_that_blocks",
+        a_program_that_ends_is_not_kept_by_an_actor_that_blocks,
+    ),
     ("programs::a_system_on_its_way_down_is_not_joined", a_system_on_its_way_down_is_not_joined),
-    ("programs::an_address_of_another_machine_is_named", an_address_of_another_machine_is_named),
     ("programs::a_place_is_free_after_a_killed_admin", a_place_is_free_after_a_killed_admin),
 ];
 
-pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::client", client)];
+pub(crate) const PROGRAMS: &[ProcessScenario] =
+    &[("program::client", client), ("program::asker", asker), ("program::teller", teller)];
 
 /// Joins the system at the port it is told, adds to a named counter, waits to be let go, and asks that.
 fn client(ground: &Processes) {
@@ -61,6 +65,63 @@ fn let_go(clients: Vec<Child>) {
     }
 }
 
+/// Joins the system at the port it is told, asks a named counter, and ends with the answer, and with the system in its hands.
+fn asker(ground: &Processes) {
+    let system = join(ground, ground.argument().parse().expect("a port")).expect("joined");
+    assert_eq!(count(&system), 0);
+    std::process::exit(0);
+}
+
+/// The same with a hundred messages instead of the question.
+fn teller(ground: &Processes) {
+    let system = join(ground, ground.argument().parse().expect("a port")).expect("joined");
+    let counter = system.find_actor("counter").expect("up").expect("there");
+    (0..100).for_each(|_| system.tell(&counter, 1_u64).expect("told"));
+    std::process::exit(0);
+}
+
+fn a_program_that_ends_has_acknowledged_its_answers(ground: &Processes) {
+    let system = ground.system();
+    let counter = system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("created");
+    for _ in 0..10 {
+        let mut asker = ground.program("program::asker", &port(&system).to_string());
+        assert!(asker.wait().expect("it ends").success());
+        // By when the counter has noticed.
+        assert!(answers(&system, &counter));
+    }
+    let counters = system.status().expect("up").counters;
+    assert_eq!(counters.dead_lettered, 0, "{counters}");
+    system.shutdown().expect("down");
+}
+
+fn what_a_program_told_before_it_ended_arrives(ground: &Processes) {
+    let system = ground.system();
+    system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("created");
+    for ended in 1..=5 {
+        let mut teller = ground.program("program::teller", &port(&system).to_string());
+        assert!(teller.wait().expect("it ends").success());
+        assert_eq!(count(&system), 100 * ended);
+    }
+    system.shutdown().expect("down");
+}
+
+fn a_program_that_ends_is_not_kept_by_an_actor_that_blocks(ground: &Processes) {
+    let system = ground.system();
+    let counter = system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("created");
+    let gate = Gate::new(&ground.folder());
+    system.tell(&counter, gate.deed()).expect("told");
+    assert!(eventually(SOON, || gate.is_read()));
+    let mut teller = ground.program("program::teller", &port(&system).to_string());
+    let mut status = None;
+    let ended = eventually(BUSY * 2 * LINGER, || {
+        status = teller.try_wait().expect("it is ours");
+        status.is_some()
+    });
+    assert!(ended && status.is_some_and(|status| status.success()), "{status:?}");
+    gate.open();
+    system.shutdown().expect("down");
+}
+
 fn count(system: &ActorSystem) -> u64 {
     let counter: ActorAddress = system.find_actor("counter").expect("up").expect("there");
     ask(system, &counter, Deed::Count)
@@ -90,55 +151,6 @@ fn programs_that_start_at_one_moment_share_a_system(ground: &Processes) {
     system.shutdown().expect("down");
 }
 
-/// What a start says where this is the admin's port.
-fn problem_at(ground: &Processes, port: i64) -> AttachProblem {
-    match join(ground, port) {
-        Err(Error::AttachFailure { base, place, problem }) => {
-            assert_eq!(base, ground.base());
-            assert!(place.ends_with(&port.to_string()), "{place}");
-            problem
-        }
-        other => panic!("{other:?}", other = other.map(|_| ())),
-    }
-}
-
-fn a_port_of_another_program_is_named(ground: &Processes) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = i64::from(listener.local_addr().expect("bound").port());
-    let answering = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("somebody comes");
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        let _ = stream.read_to_end(&mut Vec::new());
-        // Kept until then: what is refused is named by who has the port.
-        listener
-    });
-    let problem = problem_at(ground, port);
-    let AttachProblem::Foreign { holder } = &problem else { panic!("{problem}") };
-    assert!(holder.contains(&std::process::id().to_string()), "{holder}");
-    drop(answering.join().expect("answered"));
-    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
-}
-
-fn a_port_of_a_silent_program_is_named(ground: &Processes) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let problem = problem_at(ground, i64::from(listener.local_addr().expect("bound").port()));
-    let AttachProblem::Silent { holder, .. } = &problem else { panic!("{problem}") };
-    assert!(holder.contains(&std::process::id().to_string()), "{holder}");
-    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
-}
-
-fn a_wrong_secret_is_named(ground: &Processes) {
-    let family = Family::new(ground);
-    let stranger = Multiproc::new(Tcp::default().secret("somebody else's secret, and long enough"));
-    let joined = ground.builder().base(stranger).capability(ADMIN_PORT, port(&family.system)).start();
-    let Err(Error::AttachFailure { problem: AttachProblem::WrongSecret { holder }, .. }) = joined else {
-        panic!("{:?}", joined.map(|_| ()))
-    };
-    assert!(holder.contains(&admins()[0].pid.to_string()), "{holder}");
-    assert!(answers(&family.system, &family.child));
-    family.system.shutdown().expect("down");
-}
-
 fn a_system_on_its_way_down_is_not_joined(ground: &Processes) {
     let family = Family::new(ground);
     let port = port(&family.system);
@@ -159,20 +171,11 @@ fn a_system_on_its_way_down_is_not_joined(ground: &Processes) {
     assert!(eventually(SOON, || family.system.is_down()));
 }
 
-fn an_address_of_another_machine_is_named(ground: &Processes) {
-    // An address that is kept for documents.
-    let base = Multiproc::new(Tcp::default().bind([192, 0, 2, 1].into()));
-    let Err(error) = ground.builder().base(base).start() else { panic!("it started") };
-    assert!(matches!(error, Error::StartupFailure { .. }), "{error}");
-    assert!(error.to_string().contains("192.0.2.1"), "{error}");
-    assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
-}
-
 fn a_place_is_free_after_a_killed_admin(ground: &Processes) {
     let mut port = 0;
     for _ in 0..3 {
         let system = join(ground, port).expect("starts");
-        port = crate::ends::port(&system);
+        port = super::ends::port(&system);
         let actor = system.create_actor::<Doer>().expect("created");
         assert!(answers(&system, &actor));
         admins()[0].signal(Signal::SIGKILL).expect("killed");

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// The variable that names the file.
-pub(crate) const FILE_VARIABLE: &str = "THESPIAN_SECRET_FILE";
+pub const FILE_VARIABLE: &str = "THESPIAN_SECRET_FILE";
 
 /// The fewest bytes of a secret that a program brings itself.
-pub(crate) const SHORTEST: usize = 16;
+pub const SHORTEST: usize = 16;
 
 /// What the file begins with; the secret follows in hexadecimal digits, and a newline.
 const HEADER: &str = "thespian-secret-1 ";
@@ -26,25 +26,48 @@ const HEADER: &str = "thespian-secret-1 ";
 /// The bytes of a secret that is made here.
 const LENGTH: usize = 32;
 
+/// The secret of a system.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Secret(Vec<u8>);
+pub struct Secret(Vec<u8>);
 
 impl Secret {
-    pub(crate) fn new(bytes: Vec<u8>) -> Secret {
+    /// A secret that the program brings itself.
+    pub fn new(bytes: Vec<u8>) -> Secret {
         Secret(bytes)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// One of 32 random bytes, that nobody else has.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the operating system gives no random bits.
+    pub fn random() -> Result<Secret, String> {
+        let mut bits = vec![0; LENGTH];
+        getrandom::fill(&mut bits).map_err(|error| no_bits(&error))?;
+        Ok(Secret(bits))
+    }
+
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether it has none, so that anybody could know it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A keyed hash that only those who have the secret can make and check.
-    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+    pub fn mac(&self) -> Hmac<Sha256> {
         Hmac::new_from_slice(&self.0).expect("HMAC takes keys of any length")
     }
 
     /// Reads the secret from the file; makes it if there is no such file.
-    pub(crate) fn of_file(path: &Path) -> Result<Secret, String> {
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong with the file, and what to do.
+    pub fn of_file(path: &Path) -> Result<Secret, String> {
         match read(path) {
             Ok(secret) => secret,
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
@@ -61,8 +84,12 @@ impl fmt::Debug for Secret {
 }
 
 /// Where the secret is when the program says nothing: what `THESPIAN_SECRET_FILE` names, or `thespian/secret` below
-/// `$XDG_STATE_HOME`, or that below `$HOME/.local/state`.
-pub(crate) fn default_file(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, String> {
+/// `$XDG_STATE_HOME`, or that below `$HOME/.local/state`. `variable` is [`std::env::var_os`], or what takes its place in a test.
+///
+/// # Errors
+///
+/// A sentence: no variable says where.
+pub fn default_file(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, String> {
     let given = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(path) = given(FILE_VARIABLE) {
         return Ok(path);
@@ -73,7 +100,7 @@ pub(crate) fn default_file(variable: impl Fn(&str) -> Option<OsString>) -> Resul
     state.map(|state| state.join("thespian/secret")).ok_or_else(|| {
         format!(
             "there is no place for the secret by which the system's processes know each other: neither HOME nor \
-             XDG_STATE_HOME is set; set one, or name a file in {FILE_VARIABLE}, or give Tcp::secret one"
+             XDG_STATE_HOME is set; set one, or name a file in {FILE_VARIABLE}, or give the transport one"
         )
     })
 }
@@ -120,9 +147,7 @@ fn parse(content: &[u8]) -> Option<Secret> {
 fn create(path: &Path) -> Result<Secret, String> {
     let mut bits = [0; LENGTH];
     let mut name = [0; 8];
-    getrandom::fill(&mut bits)
-        .and_then(|()| getrandom::fill(&mut name))
-        .map_err(|error| format!("the operating system gives no random bits for a secret: {error}"))?;
+    getrandom::fill(&mut bits).and_then(|()| getrandom::fill(&mut name)).map_err(|error| no_bits(&error))?;
     let failed = |error: io::Error| {
         format!("no secret can be made at {}: {error}; name another file in {FILE_VARIABLE}", path.display())
     };
@@ -146,6 +171,10 @@ fn create(path: &Path) -> Result<Secret, String> {
         Err(error) => return Err(failed(error)),
     }
     read(path).map_err(failed)?
+}
+
+fn no_bits(error: &getrandom::Error) -> String {
+    format!("the operating system gives no random bits for a secret: {error}")
 }
 
 fn write(path: &Path, bits: &[u8]) -> io::Result<()> {
@@ -175,7 +204,8 @@ mod tests {
         fn new() -> Folder {
             let mut bits = [0; 8];
             getrandom::fill(&mut bits).expect("random bits");
-            let path = std::env::temp_dir().join(format!("thespian-tcp-{:016x}", u64::from_le_bytes(bits)));
+            let path =
+                std::env::temp_dir().join(format!("thespian-secret-{:016x}", u64::from_le_bytes(bits)));
             fs::create_dir(&path).expect("a folder");
             Folder(path)
         }

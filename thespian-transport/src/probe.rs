@@ -58,7 +58,7 @@ pub fn handshake(bytes: &[u8], accepting: bool, step: usize) -> (usize, bool) {
 
 fn local() -> Arc<Local> {
     Arc::new(Local {
-        base: "multiprocTCPBase".into(),
+        base: "aBase".into(),
         system: Some(SystemId::from_bits(1)),
         role: Role::Admin,
         secret: Secret::new(vec![7; 32]),

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use thespian_tcp::probe::frames;
+use thespian_transport::probe::frames;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((step, bytes)) = bytes.split_first() else { return };

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use thespian_conformance::processes::{Process, ProcessScenario, Processes, actors, eventually, pid_of};
 use thespian_core::{ActorAddress, ActorStatus, Context, Handled, Message, StatusReq, actor};
 
-use crate::actors::{Deed, Doer, SOON, answers, ask};
-use crate::deaths::Gate;
+use super::actors::{Deed, Doer, SOON, answers, ask};
+use super::deaths::Gate;
 
 pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("load::two_hundred_actors_are_started_in_parallel", two_hundred_actors_are_started_in_parallel),

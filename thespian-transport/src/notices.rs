@@ -1,6 +1,5 @@
 //! What is said to the log of strangers and shortages: seldom, however often it happens.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How often one source is spoken of.
@@ -9,12 +8,18 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How many sources are remembered; of more, the one that was spoken of longest ago is forgotten.
 const SOURCES: usize = 64;
 
-#[derive(Default)]
-pub(crate) struct Notices(Vec<(Option<IpAddr>, Instant)>);
+/// When each source was spoken of last.
+pub struct Notices<S>(Vec<(Option<S>, Instant)>);
 
-impl Notices {
+impl<S> Default for Notices<S> {
+    fn default() -> Notices<S> {
+        Notices(Vec::new())
+    }
+}
+
+impl<S: PartialEq> Notices<S> {
     /// Whether something is to be said now of this source, or of this process itself.
-    pub(crate) fn is_due(&mut self, now: Instant, source: Option<IpAddr>) -> bool {
+    pub fn is_due(&mut self, now: Instant, source: Option<S>) -> bool {
         if let Some((_, last)) = self.0.iter_mut().find(|(known, _)| *known == source) {
             let due = now >= *last + INTERVAL;
             if due {
@@ -39,7 +44,7 @@ mod tests {
     #[test]
     fn each_source_is_spoken_of_once_in_a_while() {
         let (mut notices, start) = (Notices::default(), Instant::now());
-        let source = |last| Some(IpAddr::from([127, 0, 0, last]));
+        let source = |number: u16| Some(number);
         assert!(notices.is_due(start, source(1)));
         assert!(!notices.is_due(start + INTERVAL / 2, source(1)));
         assert!(notices.is_due(start + INTERVAL / 2, source(2)));

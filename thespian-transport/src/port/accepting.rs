@@ -1,18 +1,16 @@
 //! Accepting connections, hearing what strangers say, and finding descriptors for those who belong here.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use log::warn;
-use mio::net::TcpStream;
 use mio::{Interest as Readiness, Token};
 use thespian_core::transport::{PeerId, PortEvent};
 
-use super::{PEER, STRANGER, TOO_FEW, TOO_MANY, TcpPort, is_shortage, nonce};
+use super::{PEER, STRANGER, StreamPort, TOO_FEW, TOO_MANY, is_shortage, nonce};
 use crate::connection::{Connection, Failure, Shaking};
 use crate::handshake::{Refused, Remote};
-use crate::listen;
+use crate::sockets::Sockets;
 use crate::strangers::Step;
 
 /// How many connections are accepted before those that were are heard.
@@ -21,7 +19,7 @@ const ACCEPTED_AT_ONCE: usize = 64;
 /// How long accepting rests when there are no descriptors, if none is given back before.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-impl TcpPort {
+impl<S: Sockets> StreamPort<S> {
     /// Closes the connection that was not used for longest, of those with nothing under way. Whether there was one.
     pub(super) fn free_a_descriptor(&mut self) -> bool {
         let mut idle: Vec<(u64, PeerId)> = self
@@ -64,7 +62,7 @@ impl TcpPort {
                 return self.rest(now, TOO_MANY);
             }
             let Some(listener) = &self.listener else { return };
-            match listener.accept() {
+            match S::accept(listener) {
                 Ok((stream, from)) => {
                     self.make_room(now);
                     self.take_stranger(now, stream, from);
@@ -107,9 +105,7 @@ impl TcpPort {
         }
     }
 
-    fn take_stranger(&mut self, now: Instant, mut stream: TcpStream, from: SocketAddr) {
-        let _ = stream.set_nodelay(true);
-        listen::watch_for_silence(&stream, from);
+    fn take_stranger(&mut self, now: Instant, mut stream: S::Stream, from: S::Origin) {
         let token = STRANGER | self.strangers.next_number() as usize;
         let Some(nonce) = nonce() else { return };
         if self.register(&mut stream, token).is_ok() {
@@ -144,7 +140,7 @@ impl TcpPort {
 
     fn welcome(
         &mut self,
-        mut stream: TcpStream,
+        mut stream: S::Stream,
         remote: Remote,
         unwritten: Vec<u8>,
         rest: &[u8],
@@ -169,9 +165,9 @@ impl TcpPort {
         }
     }
 
-    pub(super) fn note_stranger(&mut self, now: Instant, from: SocketAddr, why: &str) {
-        if self.notices.is_due(now, Some(from.ip())) {
-            warn!(target: "thespian", "a connection from {} to {} was refused: {why}", from.ip(), self.locator);
+    pub(super) fn note_stranger(&mut self, now: Instant, from: S::Origin, why: &str) {
+        if self.notices.is_due(now, Some(from.clone())) {
+            warn!(target: "thespian", "a connection from {from} to {} was refused: {why}", self.locator);
         }
     }
 }

@@ -2,46 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use thespian_core::transport::Role;
 
 use crate::connection::Shaking;
 use crate::handshake::{Progress, Refused, Remote};
+use crate::sockets::Sockets;
 
 /// How long a stranger that has said hello as a process of ours would keeps its place when others want it, and how long any
 /// keeps its descriptor: the machine may be busy.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// All of them, oldest first.
-pub(crate) struct Strangers {
-    all: BTreeMap<u64, Stranger>,
+pub(crate) struct Strangers<S: Sockets> {
+    all: BTreeMap<u64, Stranger<S>>,
     next: u64,
     most: usize,
     limit: Duration,
 }
 
-pub(crate) struct Stranger {
-    pub(crate) stream: TcpStream,
-    pub(crate) from: SocketAddr,
+pub(crate) struct Stranger<S: Sockets> {
+    pub(crate) stream: S::Stream,
+    pub(crate) from: S::Origin,
     pub(crate) shaking: Shaking,
     since: Instant,
 }
 
 /// What became of a stranger.
-pub(crate) enum Step {
+pub(crate) enum Step<S: Sockets> {
     /// It has more to say.
     Waits,
     /// It belongs to us. Its first words as such.
-    Known(Box<Stranger>, Remote, Vec<u8>),
+    Known(Box<Stranger<S>>, Remote, Vec<u8>),
     /// It does not, or has gone.
-    Gone(SocketAddr, Option<Refused>),
+    Gone(S::Origin, Option<Refused>),
 }
 
-impl Strangers {
-    pub(crate) fn new(most: usize, limit: Duration) -> Strangers {
+impl<S: Sockets> Strangers<S> {
+    pub(crate) fn new(most: usize, limit: Duration) -> Strangers<S> {
         Strangers { all: BTreeMap::new(), next: 0, most, limit }
     }
 
@@ -54,14 +53,14 @@ impl Strangers {
         self.next
     }
 
-    pub(crate) fn add(&mut self, now: Instant, stream: TcpStream, from: SocketAddr, shaking: Shaking) {
+    pub(crate) fn add(&mut self, now: Instant, stream: S::Stream, from: S::Origin, shaking: Shaking) {
         self.all.insert(self.next, Stranger { stream, from, shaking, since: now });
         self.next += 1;
     }
 
     /// Makes room for one more, if there is none: the oldest goes that has not said hello, or else the oldest that is not
     /// too young. Who had to go; or until when nobody will, and then there is one too many.
-    pub(crate) fn make_room(&mut self, now: Instant) -> Result<Option<SocketAddr>, Instant> {
+    pub(crate) fn make_room(&mut self, now: Instant) -> Result<Option<S::Origin>, Instant> {
         if self.all.len() < self.most {
             return Ok(None);
         }
@@ -73,7 +72,7 @@ impl Strangers {
     }
 
     /// Sends the oldest away. Who had to go; `None` if there is nobody; or until when all are too young.
-    pub(crate) fn evict(&mut self, now: Instant) -> Result<Option<SocketAddr>, Instant> {
+    pub(crate) fn evict(&mut self, now: Instant) -> Result<Option<S::Origin>, Instant> {
         match self.all.first_key_value() {
             Some((_, oldest)) if now < oldest.since + GRACE => Err(oldest.since + GRACE),
             Some((oldest, _)) => Ok(self.send_away(*oldest)),
@@ -86,7 +85,7 @@ impl Strangers {
         self.all.first_key_value().is_some_and(|(_, oldest)| oldest.since + GRACE <= now)
     }
 
-    fn send_away(&mut self, number: u64) -> Option<SocketAddr> {
+    fn send_away(&mut self, number: u64) -> Option<S::Origin> {
         self.all.remove(&number).map(|mut stranger| {
             stranger.refuse(&Refused::Full("its connections that are not authenticated".into()));
             stranger.from
@@ -99,13 +98,13 @@ impl Strangers {
     }
 
     /// Takes one that has had its time.
-    pub(crate) fn expired(&mut self, now: Instant) -> Option<SocketAddr> {
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<S::Origin> {
         let oldest = self.all.first_entry()?;
         (oldest.get().since + self.limit <= now).then(|| oldest.remove().from)
     }
 
     /// Reads what one says. `closing` refuses clients.
-    pub(crate) fn read(&mut self, number: u64, scratch: &mut [u8], closing: bool) -> Step {
+    pub(crate) fn read(&mut self, number: u64, scratch: &mut [u8], closing: bool) -> Step<S> {
         let Some(stranger) = self.all.get_mut(&number) else { return Step::Waits };
         let outcome = stranger.read(scratch, closing);
         if matches!(outcome, Ok(None)) {
@@ -119,7 +118,7 @@ impl Strangers {
     }
 }
 
-impl Stranger {
+impl<S: Sockets> Stranger<S> {
     fn read(
         &mut self,
         scratch: &mut [u8],
@@ -129,7 +128,7 @@ impl Stranger {
             if closing && self.shaking.handshake.claimed_role() == Some(Role::Client) {
                 self.shaking.handshake.close_for(Refused::ShuttingDown);
             }
-            self.shaking.write(&self.stream).map_err(|_| None)?;
+            self.shaking.write(&mut self.stream).map_err(|_| None)?;
             match self.stream.read(scratch) {
                 Ok(0) => return Err(None),
                 Ok(count) => match self.shaking.read(&scratch[..count]) {
@@ -139,7 +138,7 @@ impl Stranger {
                     }
                     Err(refused) => {
                         // What it is told may be lost with the connection, which is its own loss.
-                        let _ = self.shaking.write(&self.stream);
+                        let _ = self.shaking.write(&mut self.stream);
                         return Err(Some(refused));
                     }
                 },
@@ -152,6 +151,6 @@ impl Stranger {
 
     fn refuse(&mut self, reason: &Refused) {
         self.shaking.refuse(reason);
-        let _ = self.shaking.write(&self.stream);
+        let _ = self.shaking.write(&mut self.stream);
     }
 }

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use thespian_tcp::handshake::LONGEST;
-use thespian_tcp::probe::handshake;
+use thespian_transport::handshake::LONGEST;
+use thespian_transport::probe::handshake;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, bytes)) = bytes.split_first() else { return };

@@ -53,14 +53,17 @@ const SHOWN: usize = 100;
 
 /// What a process says of itself in each handshake.
 #[derive(Clone, Debug)]
-pub(crate) struct Local {
-    pub(crate) base: String,
+pub struct Local {
+    /// The base of its transport.
+    pub base: String,
     /// Unknown to a client that looks for a system.
-    pub(crate) system: Option<SystemId>,
-    pub(crate) role: Role,
-    pub(crate) secret: Secret,
-    /// The name that the layer below gives the connection; nothing on bare TCP.
-    pub(crate) binding: Vec<u8>,
+    pub system: Option<SystemId>,
+    /// What it is in its system.
+    pub role: Role,
+    /// What it proves to have, and wants the other side to.
+    pub secret: Secret,
+    /// The name that the layer below gives the connection; nothing on bare sockets.
+    pub binding: Vec<u8>,
 }
 
 /// What the process at the other side is.
@@ -72,7 +75,8 @@ pub(crate) struct Remote {
 
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Refused {
+#[non_exhaustive]
+pub enum Refused {
     /// These are not the words of a process of ours.
     Foreign,
     /// The versions do not overlap. Those of the other side.

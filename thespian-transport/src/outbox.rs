@@ -6,11 +6,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
-use std::sync::Arc;
 
-use thespian_core::ActorAddress;
 use thespian_core::engine::link::{Frame, Lane};
 use thespian_core::transport::wire::{Encoder, payload};
+use thespian_core::{ActorAddress, Payload};
 
 use crate::framing::{CONTROL, CONTROL_STREAM, FRAME, HEAD, LARGEST, LAST, NOBODY, PART, STREAMS, head};
 
@@ -68,12 +67,7 @@ enum Order {
 /// An encoded frame, or the host's words.
 struct Parcel {
     head: Vec<u8>,
-    body: Body,
-}
-
-enum Body {
-    Shared(Arc<[u8]>),
-    Own(Vec<u8>),
+    body: Payload,
 }
 
 impl Outbox {
@@ -137,7 +131,7 @@ impl Outbox {
         if let Frame::Data { lane, bytes, .. } = frame {
             let mut head = Vec::new();
             Encoder::plain().head(&mut head, from, to, frame);
-            let parcel = Parcel { head, body: Body::Shared(bytes.clone()) };
+            let parcel = Parcel { head, body: bytes.clone() };
             self.parcel(Order::Messages(*from, *to, *lane), parcel);
         }
     }
@@ -155,7 +149,7 @@ impl Outbox {
             self.buffer.extend_from_slice(&bytes);
             self.end(begin, CONTROL);
         } else {
-            self.parcel(Order::Control, Parcel { head: Vec::new(), body: Body::Own(bytes) });
+            self.parcel(Order::Control, Parcel { head: Vec::new(), body: bytes.into() });
         }
     }
 
@@ -348,21 +342,14 @@ fn is_small(frame: &Frame) -> bool {
 }
 
 impl Parcel {
-    fn body(&self) -> &[u8] {
-        match &self.body {
-            Body::Shared(bytes) => bytes,
-            Body::Own(bytes) => bytes,
-        }
-    }
-
     fn len(&self) -> usize {
-        self.head.len() + self.body().len()
+        self.head.len() + self.body.len()
     }
 
     /// Some of it: of the head, and of the body.
     fn slices(&self, from: usize, to: usize) -> [&[u8]; 2] {
         let split = self.head.len();
         let of_body = from.saturating_sub(split)..to.saturating_sub(split);
-        [&self.head[from.min(split)..to.min(split)], &self.body()[of_body]]
+        [&self.head[from.min(split)..to.min(split)], &self.body[of_body]]
     }
 }

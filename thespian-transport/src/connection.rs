@@ -1,17 +1,16 @@
 //! One connection: a socket, and what is to be read and written there.
 
-use std::io::{self, Read};
-use std::net::Shutdown;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use mio::net::TcpStream;
 use thespian_core::SystemId;
 use thespian_core::transport::{DownReason, Locator, PeerId, PortEvent};
 
 use crate::framing::{Inbox, Violation};
 use crate::handshake::{Handshake, Local, Progress, Refused};
 use crate::outbox::Outbox;
+use crate::sockets::Sockets;
 
 /// The most that is read in one system call, in bytes. Also the size of the buffer that all connections read into.
 pub(crate) const SCRATCH: usize = 256 * 1024;
@@ -20,8 +19,8 @@ pub(crate) const SCRATCH: usize = 256 * 1024;
 const WRITE_SHARE: usize = 4 * 1024 * 1024;
 
 /// A connection that was begun by this side, or that is authenticated.
-pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Connection<S: Sockets> {
+    pub(crate) stream: S::Stream,
     pub(crate) peer: PeerId,
     /// Where it leads, if this side made it.
     pub(crate) place: Option<Locator>,
@@ -75,22 +74,27 @@ pub(crate) enum Reading {
 
 /// Why a connection is no more.
 #[derive(Debug)]
-pub(crate) enum Failure {
+#[non_exhaustive]
+pub enum Failure {
+    /// Nobody listens there.
     NobodyListens,
     /// The place cannot be reached.
     Unreachable(io::Error),
-    /// The other side closed it; whether it had said anything.
+    /// The other side closed it.
     Closed {
+        /// Whether it had said anything.
         heard: bool,
     },
+    /// One side will not talk to the other.
     Refused(Refused),
     /// The other side took too long.
     Late,
+    /// The other side sent what it may not.
     Violation(Violation),
     /// For a reason of this side's own.
     Ended(&'static str),
-    /// The locator is none of this transport.
-    BadLocator,
+    /// The locator is none of this transport. What one looks like.
+    BadLocator(&'static str),
 }
 
 impl Failure {
@@ -105,9 +109,7 @@ impl Failure {
             Failure::Unreachable(error) => DownReason::Trouble(error.to_string().into()),
             Failure::Violation(violation) => DownReason::Trouble(violation.to_string().into()),
             Failure::Ended(text) => DownReason::Trouble((*text).into()),
-            Failure::BadLocator => {
-                DownReason::Trouble("the place is no address and port, such as 127.0.0.1:4711".into())
-            }
+            Failure::BadLocator(form) => DownReason::Trouble(format!("the place is not {form}").into()),
         }
     }
 }
@@ -136,9 +138,9 @@ impl Shaking {
     }
 
     /// Writes what can be written. Whether that is all.
-    pub(crate) fn write(&mut self, mut stream: &TcpStream) -> io::Result<bool> {
+    pub(crate) fn write(&mut self, stream: &mut impl Write) -> io::Result<bool> {
         while !self.out.is_empty() {
-            match io::Write::write(&mut stream, &self.out) {
+            match stream.write(&self.out) {
                 Ok(count) => drop(self.out.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -154,31 +156,37 @@ impl Shaking {
     }
 }
 
-impl Connection {
+impl<S: Sockets> Connection<S> {
     /// One that this side begins.
     pub(crate) fn begun(
-        stream: TcpStream,
+        stream: S::Stream,
         peer: PeerId,
         place: Locator,
         shaking: Shaking,
         message_size: usize,
-    ) -> Connection {
+    ) -> Connection<S> {
         let stage = Stage::Connecting(Box::new(shaking));
         Connection { place: Some(place), ..Connection::new(stream, peer, stage, Outbox::new(), message_size) }
     }
 
     /// One that was accepted and is authenticated, with the words of the handshake that are not written yet.
     pub(crate) fn accepted(
-        stream: TcpStream,
+        stream: S::Stream,
         peer: PeerId,
         unwritten: Vec<u8>,
         message_size: usize,
-    ) -> Connection {
+    ) -> Connection<S> {
         let outbox = Outbox::beginning_with(unwritten);
         Connection { is_writable: true, ..Connection::new(stream, peer, Stage::Up, outbox, message_size) }
     }
 
-    fn new(stream: TcpStream, peer: PeerId, stage: Stage, outbox: Outbox, message_size: usize) -> Connection {
+    fn new(
+        stream: S::Stream,
+        peer: PeerId,
+        stage: Stage,
+        outbox: Outbox,
+        message_size: usize,
+    ) -> Connection<S> {
         Connection {
             stream,
             peer,
@@ -246,7 +254,7 @@ impl Connection {
     /// Says that no more will be written.
     pub(crate) fn shut(&mut self) {
         self.is_shut = true;
-        if self.stream.shutdown(Shutdown::Write).is_err() {
+        if S::shut(&self.stream).is_err() {
             self.is_broken = true;
         }
     }
@@ -267,7 +275,7 @@ impl Connection {
         match &mut self.stage {
             Stage::Connecting(_) => false,
             Stage::Shaking(shaking) => {
-                match shaking.write(&self.stream) {
+                match shaking.write(&mut self.stream) {
                     Ok(all) => self.is_writable = all,
                     Err(_) => self.is_broken = true,
                 }
@@ -293,22 +301,9 @@ impl Connection {
 
     /// Looks whether the socket is connected by now.
     fn connected(&mut self) -> Result<bool, Failure> {
-        if let Ok(Some(error)) | Err(error) = self.stream.take_error() {
-            return Err(unreachable(error));
-        }
-        match self.stream.peer_addr() {
-            // A port without a listener that is given to the socket itself connects it to itself.
-            Ok(there) if self.stream.local_addr().is_ok_and(|here| here == there) => {
-                Err(Failure::NobodyListens)
-            }
-            Ok(_) => {
-                let _ = self.stream.set_nodelay(true);
-                self.is_writable = true;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(unreachable(error)),
-        }
+        let is_connected = S::is_connected(&self.stream).map_err(unreachable)?;
+        self.is_writable |= is_connected;
+        Ok(is_connected)
     }
 
     /// Reads once, and hands over what has come.

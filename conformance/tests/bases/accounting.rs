@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
 use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -20,10 +21,11 @@ use thespian_core::{
     Message, PoisonMessage, StatusReq, actor,
 };
 
-use crate::actors::{SOON, ask};
-use crate::deaths::BUSY;
-use crate::ends::{join, port};
-use crate::ledgers::{Account, Item, Ledger, Sums, What};
+use super::actors::{SOON, ask};
+use super::deaths::BUSY;
+use super::ends::{join, port};
+use super::is_joined;
+use super::ledgers::{Account, Item, Ledger, Sums, What};
 
 pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("accounting::every_message_is_accounted_for_after_kills", every_message_is_accounted_for_after_kills),
@@ -329,21 +331,49 @@ fn flooding_starter(ground: &Processes) {
     }
 }
 
+/// A program that starts a system and floods it, where a system outlives that.
+struct FloodingStarter {
+    program: Child,
+    port: i64,
+}
+
+impl FloodingStarter {
+    fn new(ground: &Processes) -> FloodingStarter {
+        let mut program = ground.program("program::flooding_starter", "");
+        let mut said = String::new();
+        let output = program.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut said).expect("it says where");
+        FloodingStarter { program, port: said.trim().parse().expect("a port") }
+    }
+
+    fn begin(&mut self) {
+        writeln!(self.program.stdin.take().expect("it is piped"), "go").expect("it listens");
+    }
+
+    fn kill(mut self) {
+        self.program.kill().expect("killed");
+        self.program.wait().expect("it ends");
+    }
+}
+
 fn every_message_is_accounted_for_after_kills(ground: &Processes) {
     let mut dice = dice();
     let kills = setting("THESPIAN_KILLS").unwrap_or(300);
-    let mut starter = ground.program("program::flooding_starter", "");
-    let mut said = String::new();
-    let output = starter.stdout.take().expect("it is piped");
-    BufReader::new(output).read_line(&mut said).expect("it says where");
-    let system = join(ground, said.trim().parse().expect("a port")).expect("joined");
+    let mut flooding = is_joined(ground).then(|| FloodingStarter::new(ground));
+    let system = match &flooding {
+        Some(starter) => join(ground, starter.port).expect("joined"),
+        None => ground.system(),
+    };
     let starter_dies = dice.below(kills / 2);
     let logger_dies: Vec<u64> = (0..3).map(|_| dice.below(kills)).collect();
     let mut world = World::new(system, dice);
-    writeln!(starter.stdin.take().expect("it is piped"), "go").expect("it listens");
+    if let Some(starter) = &mut flooding {
+        starter.begin();
+    }
     world.play(0..starter_dies, &logger_dies);
-    starter.kill().expect("killed");
-    starter.wait().expect("it ends");
+    if let Some(starter) = flooding {
+        starter.kill();
+    }
     world.play(starter_dies..kills, &logger_dies);
     assert!(eventually(2 * BUSY * LINGER, || {
         world.look_at_the_doomed();

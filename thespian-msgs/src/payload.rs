@@ -1,0 +1,125 @@
+//! The bytes of an encoded message.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Deref;
+
+/// The bytes of an encoded message, which are copied for nobody who only passes them on.
+///
+/// Up to [`Payload::INLINE`] bytes it holds them itself, so that a small message needs no memory of its own between the
+/// engines of two processes. More are shared: a clone costs a counter, and a `Vec` becomes one without a copy.
+///
+/// ```
+/// use thespian_msgs::Payload;
+///
+/// let whole = Payload::from(vec![7; 1000]);
+/// assert_eq!(whole.clone().behind(900), Payload::from(vec![7; 100]));
+/// assert_eq!(&Payload::from(&b"small"[..])[..], b"small");
+/// ```
+#[derive(Clone)]
+pub struct Payload(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline(u8, [u8; Payload::INLINE]),
+    /// Those from a place on.
+    Shared(Arc<Vec<u8>>, usize),
+}
+
+impl Payload {
+    /// So many bytes are held in place.
+    pub const INLINE: usize = 94;
+
+    /// What is behind the first `count` bytes; nothing, if there are not so many.
+    #[must_use]
+    pub fn behind(self, count: usize) -> Payload {
+        match self.0 {
+            Repr::Shared(bytes, start) if start.saturating_add(count) < bytes.len() => {
+                Payload(Repr::Shared(bytes, start + count))
+            }
+            _ => Payload::from(self.get(count..).unwrap_or_default()),
+        }
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline(length, bytes) => &bytes[..usize::from(*length)],
+            Repr::Shared(bytes, start) => &bytes[*start..],
+        }
+    }
+}
+
+impl From<&[u8]> for Payload {
+    #[inline]
+    fn from(bytes: &[u8]) -> Payload {
+        let mut inline = [0; Payload::INLINE];
+        match inline.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                // No more than the constant above.
+                Payload(Repr::Inline(bytes.len() as u8, inline))
+            }
+            None => Payload(Repr::Shared(Arc::new(bytes.to_vec()), 0)),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Payload {
+        match bytes.len() {
+            0..=Payload::INLINE => Payload::from(&bytes[..]),
+            _ => Payload(Repr::Shared(Arc::new(bytes), 0)),
+        }
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Payload) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Payload {}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn it_is_the_bytes_that_it_was_made_of_whatever_their_number() {
+        for size in [0, 1, Payload::INLINE - 1, Payload::INLINE, Payload::INLINE + 1, 1 << 16] {
+            let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            for payload in [Payload::from(&bytes[..]), Payload::from(bytes.clone())] {
+                assert_eq!(&payload[..], &bytes[..]);
+                for count in [0, 1, 10, size.saturating_sub(1), size, size + 1, usize::MAX] {
+                    let rest = bytes.get(count..).unwrap_or_default();
+                    assert_eq!(&payload.clone().behind(count)[..], rest, "{count} of {size}");
+                }
+                assert_eq!(&payload.clone().behind(1).behind(1)[..], bytes.get(2..).unwrap_or_default());
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_one_is_shared_and_not_copied() {
+        let bytes = vec![1; 1000];
+        let at = bytes.as_ptr();
+        let payload = Payload::from(bytes);
+        assert_eq!(payload.as_ptr(), at);
+        assert_eq!(payload.clone().as_ptr(), at);
+        assert_eq!(payload.behind(10).as_ptr(), at.wrapping_add(10));
+    }
+}

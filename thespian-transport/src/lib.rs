@@ -1,0 +1,68 @@
+//! What transports over sockets are made of: framing, the handshake, connections, and the loop that waits for them.
+//!
+//! For those who write a [`Transport`](thespian_core::transport::Transport); an application picks one, such as
+//! `thespian-tcp`, and never sees this crate.
+//!
+//! # The model
+//!
+//! A transport over stream sockets says in [`Sockets`] how its kind is connected, accepted and ended, opens a listener, and
+//! makes a [`StreamPort`] of it. That is the whole [`Port`](thespian_core::transport::Port): a connection to each process that
+//! it talks to, which begins with a [handshake], in which both sides prove that they have the same [`Secret`](secret::Secret)
+//! and belong to the same system; then it carries [frames](framing) of at most 64 KiB. A larger message is cut into parts,
+//! which let others pass. What is left to the transport are its settings: where it listens, where its secret comes from,
+//! and how a system is found that runs.
+//!
+//! A transport over something else makes a port of its own, and finds here what all need: a [secret], descriptors to
+//! [watch], what to say of strangers and [how often](notices).
+//!
+//! ```
+//! use thespian_transport::{PortLimits, secret::Secret};
+//!
+//! let secret = Secret::random()?;
+//! assert_eq!(secret.len(), 32);
+//! assert!(PortLimits::default().check().is_ok());
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! # Bounds
+//!
+//! [`PortLimits`], and the constants of [framing] and [handshake]. A stranger costs a descriptor and a few KiB, for
+//! [`PortLimits::handshake`], and there are at most [`PortLimits::strangers`]. When descriptors run short, the connections that
+//! were idle for longest are closed; the host makes them again when they are needed.
+//!
+//! # Dependencies
+//!
+//! `mio` (readiness of sockets, and of the descriptors that actors watch), `hmac` and `sha2` (the proofs of the handshake),
+//! `getrandom` (secrets, and the random bytes of a handshake), `serde` (bounds, secrets and words of the handshake, as
+//! settings and on the wire), `log` (strangers that were refused).
+
+#![forbid(unsafe_code)]
+
+#[cfg(not(unix))]
+compile_error!(
+    "thespian-transport watches descriptors and keeps secrets as Unix does, and runs nowhere else yet"
+);
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!(
+    "thespian-transport numbers its connections in words of 64 bits, and runs on no smaller machine yet"
+);
+
+mod connection;
+pub mod framing;
+pub mod handshake;
+mod limits;
+pub mod notices;
+mod outbox;
+mod port;
+#[doc(hidden)]
+pub mod probe;
+pub mod secret;
+mod sockets;
+mod strangers;
+pub mod watch;
+
+pub use connection::Failure;
+pub use limits::PortLimits;
+pub use port::StreamPort;
+pub use sockets::Sockets;
