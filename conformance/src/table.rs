@@ -88,6 +88,16 @@ pub const BASES: &[BaseRow] = &[
         ],
     },
     BaseRow { name: "multiprocTCPBase", cannot: PROCESSES },
+    BaseRow {
+        name: "multiprocQueueBase",
+        cannot: &[
+            (Ability::Shared, "every actor has a process of its own"),
+            (Ability::Joining, "the system is that of the process that started it (section 9.3)"),
+            (Ability::ForkServer, "as in the guide (section 9.3)"),
+            (Ability::Conventions, "as in the guide (section 9.3)"),
+            (Ability::Sources, "the crate that loads them is not there yet"),
+        ],
+    },
 ];
 
 /// What no base with processes can do yet, or ever.

@@ -21,6 +21,8 @@ pub struct PortLimits {
     /// How many connections there are at once; `None`, the default: as many as the process may have descriptors, but for
     /// 64. When there are as many, those that were idle for longest are closed. Connections.
     pub connections: Option<usize>,
+    /// How long a connection may be without use before it is closed, where there are more than [`PortLimits::FEW`].
+    pub idle: Duration,
     /// How many connections there are at once that are not authenticated; the oldest has to go for another. Connections.
     pub strangers: usize,
     /// How long a handshake may take.
@@ -35,6 +37,7 @@ impl Default for PortLimits {
     fn default() -> PortLimits {
         PortLimits {
             connections: None,
+            idle: Duration::from_secs(30),
             strangers: 128,
             handshake: Duration::from_secs(5),
             answer: Duration::from_secs(60),
@@ -44,6 +47,9 @@ impl Default for PortLimits {
 }
 
 impl PortLimits {
+    /// So many connections are kept however long they are without use: most processes talk to fewer others.
+    pub const FEW: usize = 64;
+
     /// Whether they are bounds with which a port can work.
     ///
     /// # Errors
@@ -53,6 +59,7 @@ impl PortLimits {
         let limits = *self;
         let zero = [
             ("connections", limits.connections == Some(0)),
+            ("idle", limits.idle.is_zero()),
             ("strangers", limits.strangers == 0),
             ("handshake", limits.handshake.is_zero()),
             ("answer", limits.answer.is_zero()),

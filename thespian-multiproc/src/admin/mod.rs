@@ -8,6 +8,7 @@ mod servants;
 mod slots;
 
 use std::collections::{BTreeMap, HashMap};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,9 @@ const SIGNALS: u64 = u64::MAX;
 /// The key of the descriptor of whoever starts processes.
 const STARTER: u64 = u64::MAX - 1;
 
+/// The key of the descriptor of the process with which the system ends.
+const OWNER: u64 = u64::MAX - 2;
+
 /// How long an actor that somebody could not reach is expected to be found dead.
 const SUSPICION: Duration = Duration::from_millis(100);
 
@@ -68,6 +72,8 @@ pub(crate) struct AdminProcess {
     surroundings: Surroundings,
     board: Arc<Board>,
     logger: Option<Logger>,
+    /// Can be read when the process is gone with which the system ends.
+    _owner: Option<OwnedFd>,
     down: bool,
 }
 
@@ -110,6 +116,12 @@ impl AdminProcess {
             })
         };
         let system = SystemId::from_bits(u128::from_be_bytes(random("the system's id")?));
+        let owner = setup.owner.map(|owner| sys::parent(Pid::from_raw(owner.cast_signed()))).transpose();
+        let owner = owner.map_err(|error| {
+            failed(format!(
+                "the program that starts the system, with which it ends, cannot be watched: {error}"
+            ))
+        })?;
         let slots = Slots::new(system, AddressKey::new(random("the system's key")?));
         sys::adopt_orphans();
         let mut port = transport.open_admin(Identity { system, role: Role::Admin })?;
@@ -146,6 +158,9 @@ impl AdminProcess {
         };
         // It is open: it has just been made.
         let _ = port.watch(signals.descriptor(), SIGNALS, Interest::Readable);
+        if let Some(owner) = &owner {
+            let _ = port.watch(owner.as_raw_fd(), OWNER, Interest::Readable);
+        }
         if let Some(descriptor) = starter.descriptor() {
             let _ = port.watch(descriptor, STARTER, Interest::Readable);
         }
@@ -176,6 +191,7 @@ impl AdminProcess {
             surroundings,
             board,
             logger,
+            _owner: owner,
             down: false,
         })
     }
@@ -214,6 +230,25 @@ impl AdminProcess {
         }
     }
 
+    /// The process is gone with which the system ends: so is everything else, at once and unasked.
+    fn end_with_owner(&mut self) {
+        runtime_log::say(log::Level::Info, "the program that started the system is gone: the system ends");
+        // What the killed had asked for meanwhile is not begun any more.
+        self.engine.handle(self.clock.now(), AdminInput::Shutdown, &mut self.out);
+        self.perform();
+        let pids: Vec<Pid> = self.pids.keys().copied().collect();
+        for pid in pids {
+            self.starter.kill(pid);
+        }
+        let until = self.clock.now() + LAST_WORDS;
+        while !self.pids.is_empty() && self.clock.now() < until {
+            self.signals.wait(until.since(self.clock.now()));
+            self.signals.take();
+            self.bury();
+        }
+        self.down = true;
+    }
+
     /// How long nothing has to be done, at most.
     fn patience(&self) -> Option<Duration> {
         if self.starter.knows_of_ends() {
@@ -245,6 +280,7 @@ impl AdminProcess {
                     }
                 }
                 PortEvent::Ready { key: STARTER } => children = true,
+                PortEvent::Ready { key: OWNER } => self.end_with_owner(),
                 PortEvent::Ready { key: slot } => self.hear_actor(slot),
                 // No frames come here: those for the admin go by the control channels.
                 PortEvent::Frame { peer, from, to, .. } => self.port.nobody(peer, to, from),
