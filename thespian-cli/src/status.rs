@@ -38,6 +38,7 @@ fn text(status: &SystemStatus, place: &str) -> String {
         row("dead letters", counters.dead_lettered.to_string()),
         row("refused", counters.refused.to_string()),
         row("failed attempts", counters.failed_attempts.to_string()),
+        row("outgoing", format!("{}, {}", status.outgoing, table::size(status.outgoing_bytes))),
     ];
     let names = status.global_names.iter();
     rows.extend(names.map(|(name, address)| row("name", format!("{} = {address}", table::plain(name)))));
@@ -58,6 +59,8 @@ struct Document {
     uptime_seconds: f64,
     actor_count: u64,
     counters: CountersJson,
+    outgoing: u64,
+    outgoing_bytes: u64,
     dead_letter_handler: Option<String>,
     global_names: BTreeMap<String, String>,
     capabilities: BTreeMap<String, serde_json::Value>,
@@ -75,6 +78,8 @@ impl Document {
             uptime_seconds: status.uptime.as_secs_f64(),
             actor_count: status.actor_count,
             counters: (&status.counters).into(),
+            outgoing: status.outgoing,
+            outgoing_bytes: status.outgoing_bytes,
             dead_letter_handler: status.dead_letter_handler.map(|address| address.to_string()),
             global_names: names.map(|(name, address)| (name.clone(), address.to_string())).collect(),
             capabilities: capabilities

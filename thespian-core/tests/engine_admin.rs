@@ -11,7 +11,7 @@ use kit::{
 };
 use thespian_core::engine::link::{Carrier, Frame, Lane};
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Outputs, Request, ToAdmin, Undelivered,
+    Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Live, Outputs, Request, ToAdmin, Undelivered,
 };
 use thespian_core::{
     ActorSpec, Counters, DeadEnvelope, DeadReason, ExitCause, Failure, IntoMessage, Limits, PoisonMessage,
@@ -109,7 +109,7 @@ impl Bench {
 
     fn message(&mut self, from: char, message: impl IntoMessage) -> &mut Bench {
         let envelope = message.into_message().seal(&admin(), &actor(from));
-        self.told(AdminInput::Message(envelope, Counters::default()))
+        self.told(AdminInput::Message(envelope, Live::default()))
     }
 
     fn timeout(&mut self) -> &mut Bench {
@@ -558,7 +558,7 @@ fn a_message_for_the_admin_that_is_no_question_goes_back() {
     admin.message('a', "hello").gives(&["return a->admin hello (Dead)"]);
     let poison = PoisonMessage { message: "x".into_message(), details: String::new() };
     let poison = poison.into_message().seal(&kit::admin(), &actor('a')).by_runtime();
-    admin.told(AdminInput::Message(poison, Counters::default())).gives(&[]);
+    admin.told(AdminInput::Message(poison, Live::default())).gives(&[]);
 }
 
 // -- status ----------------------------------------------------------------------------------------------------
@@ -663,11 +663,11 @@ fn during_a_shutdown_dead_letters_say_so() {
 fn a_question_from_another_process_is_answered_and_acknowledged() {
     let mut admin = Bench::with(limits(|_| {}), true, false);
     let question = data(Lane::Urgent, 0, 0, StatusReq);
-    admin.told(AdminInput::Frame(actor('a'), question, Counters::default()));
+    admin.told(AdminInput::Frame(actor('a'), question, Live::default()));
     admin.gives(&["frame admin->a ack urgent#1 1", "frame admin->a user#1 0 (base 0) running, 0 actors []"]);
     assert_eq!(admin.due(), Some(200));
     let ack = Frame::Ack { lane: Lane::User, link: 1, handled: 1 };
-    admin.told(AdminInput::Frame(actor('a'), ack, Counters::default())).gives(&[]);
+    admin.told(AdminInput::Frame(actor('a'), ack, Live::default())).gives(&[]);
     assert_eq!(admin.due(), None);
 }
 
@@ -694,7 +694,7 @@ fn an_actor_that_could_not_be_asked_to_exit_is_killed() {
 #[test]
 fn a_message_from_another_process_that_is_no_question_becomes_a_dead_letter() {
     let mut admin = Bench::with(limits(|_| {}), true, true);
-    admin.told(AdminInput::Frame(actor('a'), data(Lane::User, 0, 0, "hello"), Counters::default()));
+    admin.told(AdminInput::Frame(actor('a'), data(Lane::User, 0, 0, "hello"), Live::default()));
     admin.gives(&["frame admin->a ack user#1 1", "account a#1 DeadLettered", "log debug a"]);
 }
 

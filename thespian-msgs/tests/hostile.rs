@@ -186,7 +186,14 @@ fn decoders() -> Vec<Decoder> {
         refused: u64::MAX,
         failed_attempts: 1,
     };
-    let queues = QueueStatus { user: 1, system: 0, outgoing: 200 };
+    let queues = QueueStatus {
+        user: 1,
+        system: 0,
+        outgoing: 200,
+        user_bytes: 70_000,
+        system_bytes: 0,
+        outgoing_bytes: u64::MAX,
+    };
     let nest = || Nest(vec![Nest(vec![]), Nest(vec![Nest(vec![Nest(vec![])]), Nest(vec![])])]);
     let tree = || {
         let named = Tree::Named { name: text(), below: Some(Box::new(Tree::Leaf(-1))) };
@@ -277,6 +284,8 @@ fn decoders() -> Vec<Decoder> {
                 global_names: BTreeMap::from([(text(), address)]),
                 dead_letter_handler: Some(address),
                 counters,
+                outgoing: 3,
+                outgoing_bytes: 70_000,
                 uptime: Duration::from_secs(1),
             }],
         ),

@@ -7,6 +7,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
 
 use super::link::{Carrier, Frame, Lane, Links, Progress};
 use super::planted::{Bug, is_on};
@@ -69,10 +72,10 @@ pub enum LaunchError {
 pub enum AdminInput {
     /// An actor's host says something.
     FromHost(ActorAddress, ToAdmin),
-    /// Somebody sent the admin a message. With it, the counters of all that lives in the system now.
-    Message(Envelope, Counters),
-    /// A frame for the admin, and the counters.
-    Frame(ActorAddress, Frame, Counters),
+    /// Somebody sent the admin a message. With it, what is to be said of all that lives in the system now.
+    Message(Envelope, Live),
+    /// A frame for the admin, and the same.
+    Frame(ActorAddress, Frame, Live),
     /// Nobody is at that address any more.
     PeerGone(ActorAddress, DeadReason),
     /// There is another connection to that address: what was on its way by an earlier one may be lost.
@@ -101,6 +104,26 @@ pub enum AdminInput {
     },
     /// The system is to be shut down.
     Shutdown,
+}
+
+/// What the [status](SystemStatus) of a system says of the actors and callers that are there now, which its admin's engine
+/// does not know: whoever drives that knows them all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// What became of their messages.
+    pub counters: Counters,
+    /// How many messages they have sent that nobody has handled yet.
+    pub outgoing: u64,
+    /// The encoded size of those, in bytes.
+    pub outgoing_bytes: u64,
+}
+
+impl AddAssign for Live {
+    fn add_assign(&mut self, other: Live) {
+        self.counters += other.counters;
+        self.outgoing += other.outgoing;
+        self.outgoing_bytes += other.outgoing_bytes;
+    }
 }
 
 /// The engine of a system's admin.
@@ -269,7 +292,7 @@ impl Admin {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
-    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Counters, out: &mut Outputs) {
+    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Live, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
         let mut arrived = Vec::new();
         let progress = links.handle(now, from, frame, &mut arrived, out);
@@ -340,7 +363,7 @@ impl Admin {
         }
     }
 
-    fn message(&mut self, now: Time, envelope: Envelope, live: Counters, out: &mut Outputs) {
+    fn message(&mut self, now: Time, envelope: Envelope, live: Live, out: &mut Outputs) {
         if envelope.message().is::<StatusReq>() {
             let status = AnyMessage::new(self.status(now, live));
             self.transmit(now, *envelope.from(), status, out);
@@ -839,9 +862,9 @@ impl Admin {
         self.record(address).map(|record| record.kind.name())
     }
 
-    fn status(&self, now: Time, live: Counters) -> SystemStatus {
+    fn status(&self, now: Time, live: Live) -> SystemStatus {
         let mut counters = self.counters;
-        counters += live;
+        counters += live.counters;
         SystemStatus {
             admin_address: self.address,
             base: self.base.clone(),
@@ -861,6 +884,8 @@ impl Admin {
                 .collect(),
             dead_letter_handler: self.dead_letter_handler,
             counters,
+            outgoing: live.outgoing,
+            outgoing_bytes: live.outgoing_bytes,
             uptime: now.since_start(),
         }
     }

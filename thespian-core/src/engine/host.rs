@@ -1016,6 +1016,11 @@ impl Host {
         self.outgoing.into()
     }
 
+    /// The encoded size of those messages, in bytes; 0 in one process, where they are not encoded.
+    pub fn outgoing_bytes(&self) -> u64 {
+        self.links.as_ref().map_or(0, |links| links.unacknowledged_bytes() as u64)
+    }
+
     /// Whether a `flush` should block: too much is outstanding.
     pub fn is_paused(&self) -> bool {
         self.paused
@@ -1051,6 +1056,9 @@ impl Host {
                 user: self.mailbox.len() as u64,
                 system: rare.urgent.len() as u64,
                 outgoing: self.outgoing.into(),
+                user_bytes: encoded_size(&self.mailbox),
+                system_bytes: encoded_size(&rare.urgent),
+                outgoing_bytes: self.outgoing_bytes(),
             },
             counters: self.counters(),
             children: rare.children.iter().copied().collect(),
@@ -1058,4 +1066,9 @@ impl Host {
             uptime: now.since_start(),
         }
     }
+}
+
+/// The size of what waits, in bytes.
+fn encoded_size(queue: &VecDeque<Envelope>) -> u64 {
+    queue.iter().map(|envelope| envelope.message().encoded_size() as u64).sum()
 }

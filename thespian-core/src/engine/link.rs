@@ -35,7 +35,7 @@ use crate::{
     StatusReq, Time, TypeNames,
 };
 use incoming::{Incoming, Taking};
-use outgoing::{Kept, Outgoing, Route};
+use outgoing::{Kept, LetGo, Outgoing, Route};
 
 /// What travels between the engines of two processes.
 #[derive(Clone, Debug)]
@@ -151,6 +151,7 @@ pub struct Links {
     progressed: Vec<(u32, Lane)>,
     /// How many messages are not acknowledged.
     unacknowledged: usize,
+    unacknowledged_bytes: usize,
     /// No deadline comes before this; the next may come later.
     due: Time,
     /// The names of the types that were sent.
@@ -205,6 +206,7 @@ impl Links {
             taken: 0,
             progressed: Vec::new(),
             unacknowledged: 0,
+            unacknowledged_bytes: 0,
             due: Time::FAR,
             names: KnownNames::new(),
             buffer: Vec::new(),
@@ -245,8 +247,9 @@ impl Links {
             }
         };
         let expires = now + self.limits.delivery_limit;
-        link.send(now, route, Kept { envelope, bytes, expires }, &names, &self.limits, out);
         self.unacknowledged += 1;
+        self.unacknowledged_bytes += bytes.len();
+        link.send(now, route, Kept { envelope, bytes, expires }, &names, &self.limits, out);
         self.due = self.due.min(link.due(self.carrier));
         Ok(())
     }
@@ -424,10 +427,11 @@ impl Links {
         progress
     }
 
-    /// So many messages are no longer waited for.
+    /// These messages are no longer waited for.
     #[inline]
-    fn let_go(&mut self, count: usize) {
+    fn let_go(&mut self, LetGo { count, bytes }: LetGo) {
         self.unacknowledged -= count;
+        self.unacknowledged_bytes -= bytes;
         if self.unacknowledged == 0 {
             self.due = Time::FAR;
         }
@@ -456,7 +460,7 @@ impl Links {
     ) {
         if let Some(link) = self.peers[number as usize].outgoing[lane as usize].take() {
             self.count -= 1;
-            self.let_go(link.len());
+            self.let_go(LetGo { count: link.len(), bytes: link.bytes() });
             progress.give_up_all(*link, reason, details, maybe_handled);
         }
     }
@@ -489,7 +493,7 @@ impl Links {
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
         let mut progress = Progress::default();
         self.due = Time::FAR;
-        let mut gone = 0;
+        let mut gone = LetGo::default();
         for number in self.numbers.values() {
             let peer = &mut self.peers[*number as usize];
             for lane in Lane::ALL {
@@ -534,6 +538,12 @@ impl Links {
     #[inline]
     pub fn unacknowledged(&self) -> usize {
         self.unacknowledged
+    }
+
+    /// The encoded size of the messages that are not acknowledged, in bytes. Costs nothing.
+    #[inline]
+    pub fn unacknowledged_bytes(&self) -> usize {
+        self.unacknowledged_bytes
     }
 
     /// Whether nothing is unacknowledged or waits.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thespian_core::engine::link::Frame;
-use thespian_core::engine::{Departure, Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
+use thespian_core::engine::{
+    Departure, Effect, Host, HostInput, Live, Log, Output, Outputs, ToAdmin, ToHost,
+};
 use thespian_core::transport::Interest;
 use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time};
 
@@ -239,7 +241,11 @@ impl Core {
     /// Shows how this actor is.
     fn show(&self) {
         if let Some(record) = self.board.record(self.me.slot()) {
-            record.show(&self.host.counters(), self.host.outgoing());
+            record.show(&Live {
+                counters: self.host.counters(),
+                outgoing: self.host.outgoing(),
+                outgoing_bytes: self.host.outgoing_bytes(),
+            });
         }
     }
 

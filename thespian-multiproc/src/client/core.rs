@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
 use thespian_core::engine::link::{Carrier, Frame};
-use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Log, Output, Outputs};
+use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Live, Log, Output, Outputs};
 use thespian_core::transport::{Attached, PortEvent};
 use thespian_core::{
     ActorAddress, ActorSpec, Answer, AnyMessage, Capabilities, Counters, DeadReason, Error, Limits,
@@ -286,8 +286,8 @@ impl Core {
         }
         if to == self.welcome.admin && message.is::<StatusReq>() {
             self.say_closed();
-            let counters = self.counters();
-            self.say(&ToAdminProcess::Counters(counters));
+            let live = self.live();
+            self.say(&ToAdminProcess::Live(live));
         }
         let now = self.clock.now();
         let Some(endpoint) = self.endpoints.0.get_mut(&from) else { return Err(not_an_endpoint(from)) };
@@ -295,10 +295,12 @@ impl Core {
         endpoint.send(now, to, message, &mut self.out)
     }
 
-    fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+    fn live(&self) -> Live {
+        let mut sum = Live::default();
         for endpoint in self.endpoints.0.values() {
-            sum += *endpoint.counters();
+            let (outgoing, bytes) = (endpoint.unacknowledged(), endpoint.unacknowledged_bytes());
+            let counters = *endpoint.counters();
+            sum += Live { counters, outgoing: outgoing as u64, outgoing_bytes: bytes as u64 };
         }
         sum
     }

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::mem;
+use core::ops::AddAssign;
 
 use super::{Carrier, Frame, KnownNames, Lane, Progress};
 use crate::engine::{Outputs, Undelivered};
@@ -35,6 +36,21 @@ pub(super) struct Kept {
     pub(super) envelope: Envelope,
     pub(super) bytes: Arc<[u8]>,
     pub(super) expires: Time,
+}
+
+/// Messages that are no longer waited for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LetGo {
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+}
+
+impl AddAssign for LetGo {
+    #[inline]
+    fn add_assign(&mut self, other: LetGo) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Messages that were given up after they had been transmitted, on a carrier that has lost none of them: the target
@@ -71,6 +87,11 @@ impl Outgoing {
             resends: 0,
             last_used: now,
         }
+    }
+
+    /// The size of the messages that are not acknowledged, in bytes. Looks at each that waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.flight_bytes + self.queue.iter().map(|kept| kept.bytes.len()).sum::<usize>()
     }
 
     /// How many messages are not acknowledged.
@@ -214,14 +235,15 @@ impl Outgoing {
         self.transmit_again(route, known, out);
     }
 
-    /// The target has dealt with everything below this place. Says how many messages that were, and how many of them are
-    /// not by the runtime.
-    pub(super) fn settle(&mut self, now: Time, handled: u64, limits: &Limits) -> (usize, u32) {
+    /// The target has dealt with everything below this place. Says how many messages that were, with how many bytes, and how
+    /// many of them are not by the runtime.
+    pub(super) fn settle(&mut self, now: Time, handled: u64, limits: &Limits) -> (LetGo, u32) {
         if handled >= self.ghosts.end {
             self.ghosts = Ghosts::default();
         }
         let done = handled.saturating_sub(self.first()).min(self.flight.len() as u64) as usize;
         let mut counted = 0;
+        let before = self.flight_bytes;
         for kept in self.flight.drain(..done) {
             self.flight_bytes -= kept.bytes.len();
             counted += u32::from(!kept.envelope.is_by_runtime());
@@ -231,7 +253,7 @@ impl Outgoing {
             self.set_resend(now, limits);
         }
         self.adapt(now, handled, limits);
-        (done, counted)
+        (LetGo { count: done, bytes: before - self.flight_bytes }, counted)
     }
 
     /// Suits the window to the target, once for each sample.
@@ -246,9 +268,10 @@ impl Outgoing {
         }
     }
 
-    /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many.
-    pub(super) fn expire(&mut self, now: Time, carrier: Carrier, progress: &mut Progress) -> usize {
-        let before = self.len();
+    /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many, and
+    /// with how many bytes.
+    pub(super) fn expire(&mut self, now: Time, carrier: Carrier, progress: &mut Progress) -> LetGo {
+        let mut gone = LetGo::default();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
         {
@@ -258,14 +281,16 @@ impl Outgoing {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
+            gone += LetGo { count: 1, bytes: size };
             progress.give_up(kept.envelope, DeadReason::Expired, "", true);
         }
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
+            gone += LetGo { count: 1, bytes: kept.bytes.len() };
             progress.give_up(kept.envelope, DeadReason::Expired, "", false);
         }
-        before - self.len()
+        gone
     }
 
     /// All that is not acknowledged, in order, and whether it was on its way.
