@@ -41,7 +41,8 @@
 //!
 //! - `status`: `place`, `base`, `admin_address`, `state` (`running`, `shutting down`), `uptime_seconds`, `actor_count`, `counters`
 //!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`), `outgoing` (messages that nobody has handled
-//!   yet), `outgoing_bytes`, `dead_letter_handler`, `global_names` (name to address), `capabilities` (name to value).
+//!   yet), `outgoing_bytes`, `dead_letter_handler`, `dead_letters_dropped` (that came too fast for their handler, or for the admin),
+//!   `global_names` (name to address), `capabilities` (name to value).
 //! - `actors`: `place`, `actor_count`, `actors`: a list, in which each comes after its parent, of `address`, `parent`, `name` (its
 //!   global name), `answered`, `type`, `pid`, `state` (`idle`, `busy`, `paused`, `exiting`), `busy_seconds`, `memory_rss_bytes`,
 //!   `memory_pss_bytes` (its share of what it shares with others), `queue_user`, `queue_system`, `queue_outgoing`,

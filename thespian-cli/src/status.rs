@@ -36,6 +36,7 @@ fn text(status: &SystemStatus, place: &str) -> String {
         row("handled", counters.handled.to_string()),
         row("poisoned", counters.poisoned.to_string()),
         row("dead letters", counters.dead_lettered.to_string()),
+        row("dropped of them", status.dead_letters_dropped.to_string()),
         row("refused", counters.refused.to_string()),
         row("failed attempts", counters.failed_attempts.to_string()),
         row("outgoing", format!("{}, {}", status.outgoing, table::size(status.outgoing_bytes))),
@@ -62,6 +63,7 @@ struct Document {
     outgoing: u64,
     outgoing_bytes: u64,
     dead_letter_handler: Option<String>,
+    dead_letters_dropped: u64,
     global_names: BTreeMap<String, String>,
     capabilities: BTreeMap<String, serde_json::Value>,
 }
@@ -81,6 +83,7 @@ impl Document {
             outgoing: status.outgoing,
             outgoing_bytes: status.outgoing_bytes,
             dead_letter_handler: status.dead_letter_handler.map(|address| address.to_string()),
+            dead_letters_dropped: status.dead_letters_dropped,
             global_names: names.map(|(name, address)| (name.clone(), address.to_string())).collect(),
             capabilities: capabilities
                 .map(|(name, value)| (name.to_string(), json::of_value(value)))

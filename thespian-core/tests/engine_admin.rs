@@ -11,11 +11,12 @@ use kit::{
 };
 use thespian_core::engine::link::{Carrier, Frame, Lane};
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Live, Outputs, Request, ToAdmin, Undelivered,
+    Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Live, Output, Outputs, Request, ToAdmin,
+    Undelivered,
 };
 use thespian_core::{
-    ActorSpec, Counters, DeadEnvelope, DeadReason, ExitCause, Failure, IntoMessage, Limits, PoisonMessage,
-    StartError, StatusReq, Time, Value, actors,
+    ActorSpec, Counters, DeadEnvelope, DeadReason, DecodeLimits, ExitCause, Failure, IntoMessage, Limits,
+    PoisonMessage, StartError, StatusReq, SystemStatus, Time, Value, actors, decode,
 };
 
 /// An admin.
@@ -143,6 +144,24 @@ impl Bench {
         let answer = self.lines.first().expect("an answer").clone();
         self.anything();
         answer.strip_prefix("transmit admin=>z ").expect("the answer comes first").to_string()
+    }
+
+    /// What a process is told that asks for the status, and is gone then.
+    fn status_by_frame(&mut self) -> SystemStatus {
+        self.anything().message('z', StatusReq);
+        let bytes = loop {
+            match self.out.poll().expect("an answer") {
+                Output::Frame => {
+                    let departure = self.out.poll_frame().expect("it is there");
+                    if let Frame::Data { bytes, .. } = departure.frame {
+                        break bytes;
+                    }
+                }
+                _ => continue,
+            }
+        };
+        self.told(AdminInput::PeerGone(actor('z'), DeadReason::Dead)).anything();
+        decode(&bytes, DecodeLimits::default()).expect("a status")
     }
 
     #[track_caller]
@@ -669,6 +688,29 @@ fn a_question_from_another_process_is_answered_and_acknowledged() {
     let ack = Frame::Ack { lane: Lane::User, link: 1, handled: 1 };
     admin.told(AdminInput::Frame(actor('a'), ack, Live::default())).gives(&[]);
     assert_eq!(admin.due(), None);
+}
+
+#[test]
+fn dead_letters_that_their_handler_does_not_keep_up_with_are_counted_and_dropped() {
+    let mut admin = Bench::with(limits(|limits| limits.dead_letter_bytes = 50), true, false);
+    admin.runs('h').asks('h', Request::HandleDeadLetters(true)).anything();
+    let dropped = |admin: &mut Bench| {
+        let status = admin.status_by_frame();
+        (status.counters.dead_lettered, status.dead_letters_dropped)
+    };
+    // One that is larger than the bound is on its way, so the next is not.
+    let long = "x".repeat(60);
+    admin.dead_letter('a', 'b', long.clone()).anything();
+    admin.dead_letter('a', 'b', "two").gives(&["log debug a"]);
+    assert_eq!(dropped(&mut admin), (2, 1));
+    // Nor are those of which the admin is not even told.
+    admin.told(AdminInput::DeadLettersDropped(5)).gives(&[]);
+    assert_eq!(dropped(&mut admin), (7, 6));
+    let ack = Frame::Ack { lane: Lane::User, link: 1, handled: 1 };
+    admin.told(AdminInput::Frame(actor('h'), ack, Live::default())).anything();
+    let expected = "frame admin->h user#1 1 (base 1) dead(a->b three Dead)";
+    admin.dead_letter('a', 'b', "three").gives(&["log debug a", expected]);
+    assert_eq!(dropped(&mut admin), (8, 6));
 }
 
 #[test]

@@ -185,6 +185,9 @@ pub struct SystemStatus {
     pub global_names: BTreeMap<String, ActorAddress>,
     /// The actor that handles dead letters.
     pub dead_letter_handler: Option<ActorAddress>,
+    /// Dead letters that are counted and were given to nobody, because they came faster than they could be passed on
+    /// (`Limits::dead_letter_bytes`).
+    pub dead_letters_dropped: u64,
     /// What became of messages, of actors alive and gone.
     pub counters: Counters,
     /// Messages that its actors, and programs outside, have sent and that nobody has handled yet, wherever they wait.
@@ -204,6 +207,9 @@ impl fmt::Display for SystemStatus {
         match self.dead_letter_handler {
             Some(handler) => writeln!(f, "  dead letters go to {handler}")?,
             None => writeln!(f, "  dead letters are dropped")?,
+        }
+        if self.dead_letters_dropped > 0 {
+            writeln!(f, "  dead letters that came too fast to be handled: {}", self.dead_letters_dropped)?;
         }
         for (name, address) in &self.global_names {
             writeln!(f, "  name {name:?} = {address}")?;

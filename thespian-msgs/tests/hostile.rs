@@ -283,6 +283,7 @@ fn decoders() -> Vec<Decoder> {
                 actor_count: 3,
                 global_names: BTreeMap::from([(text(), address)]),
                 dead_letter_handler: Some(address),
+                dead_letters_dropped: 5,
                 counters,
                 outgoing: 3,
                 outgoing_bytes: 70_000,

@@ -28,6 +28,8 @@ pub(crate) enum ToAdminProcess {
     Started(Result<Locator, StartFailure>),
     /// An engine of the process says something to the admin's engine.
     Engine(ActorAddress, ToAdmin),
+    /// So many messages that could not be delivered are not told of one by one.
+    DeadLettersDropped(u64),
     /// A frame for the admin's own address.
     Frame(Carried),
     /// The process needs addresses.

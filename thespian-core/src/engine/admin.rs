@@ -76,6 +76,9 @@ pub enum AdminInput {
     Message(Envelope, Live),
     /// A frame for the admin, and the same.
     Frame(ActorAddress, Frame, Live),
+    /// So many messages are dead letters, and came too fast for the admin to be told of each
+    /// ([`Limits::dead_letter_bytes`]).
+    DeadLettersDropped(u64),
     /// Nobody is at that address any more.
     PeerGone(ActorAddress, DeadReason),
     /// There is another connection to that address: what was on its way by an earlier one may be lost.
@@ -141,6 +144,7 @@ pub struct Admin {
     /// Named actors that are gone already, and how many creators were given the address and have yet to ask for it.
     departed: BTreeMap<ActorAddress, u32>,
     dead_letter_handler: Option<ActorAddress>,
+    dead_letters_dropped: u64,
     /// Actors that never started, and why, for messages that are still under way to them.
     failed_starts: BTreeMap<ActorAddress, String>,
     failed_order: VecDeque<ActorAddress>,
@@ -223,6 +227,7 @@ impl Admin {
             names: BTreeMap::new(),
             departed: BTreeMap::new(),
             dead_letter_handler: None,
+            dead_letters_dropped: 0,
             failed_starts: BTreeMap::new(),
             failed_order: VecDeque::new(),
             counters: Counters::default(),
@@ -239,6 +244,10 @@ impl Admin {
             AdminInput::FromHost(from, message) => self.told_by_host(now, from, message, out),
             AdminInput::Message(envelope, live) => self.message(now, envelope, live, out),
             AdminInput::Frame(from, frame, live) => self.frame(now, from, frame, live, out),
+            AdminInput::DeadLettersDropped(count) => {
+                self.counters.dead_lettered += count;
+                self.dead_letters_dropped += count;
+            }
             AdminInput::PeerGone(peer, reason) => {
                 if let Some(links) = &mut self.links {
                     let progress = links.peer_gone(peer, reason, "");
@@ -788,6 +797,12 @@ impl Admin {
         else {
             return;
         };
+        // In one process they wait in the handler's mailbox, as the messages did that they are about.
+        let on_their_way = self.links.as_ref().map_or(0, |links| links.unacknowledged_bytes());
+        if on_their_way >= self.limits.dead_letter_bytes {
+            self.dead_letters_dropped += u64::from(!envelope.is_by_runtime());
+            return;
+        }
         let letter = DeadEnvelope {
             dead_address: *envelope.to(),
             sender: *envelope.from(),
@@ -883,6 +898,7 @@ impl Admin {
                 .map(|(name, known)| (name.to_string(), known.address))
                 .collect(),
             dead_letter_handler: self.dead_letter_handler,
+            dead_letters_dropped: self.dead_letters_dropped,
             counters,
             outgoing: live.outgoing,
             outgoing_bytes: live.outgoing_bytes,

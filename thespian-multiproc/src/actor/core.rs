@@ -196,13 +196,10 @@ impl Core {
     }
 
     fn tell_admin(&mut self, from: ActorAddress, message: ToAdmin) {
-        let mut word = ToAdminProcess::Engine(from, message);
-        if let Err(error) = self.plane.say(&word) {
+        if let Err((error, mut message)) = self.plane.say_of_engine(from, message) {
             // A message that never had to be encoded, such as one to itself, or a start argument.
-            if let ToAdminProcess::Engine(_, message) = &mut word {
-                without_values(message, &error);
-            }
-            self.say(&word);
+            without_values(&mut message, &error);
+            self.say(&ToAdminProcess::Engine(from, message));
         }
     }
 

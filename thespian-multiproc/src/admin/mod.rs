@@ -538,6 +538,10 @@ impl AdminProcess {
     fn word_from(&mut self, who: Who, word: ToAdminProcess) {
         match word {
             ToAdminProcess::Engine(from, message) => self.engine_of(who, from, message),
+            ToAdminProcess::DeadLettersDropped(count) => {
+                let input = AdminInput::DeadLettersDropped(count);
+                self.engine.handle(self.clock.now(), input, &mut self.out);
+            }
             ToAdminProcess::Frame(carried) => self.frame(carried),
             ToAdminProcess::Allocate(count) => {
                 let addresses = self.lease(who, count.min(MOST_LEASED));

@@ -164,7 +164,7 @@ impl Core {
         let mut welcome = *welcome;
         let carrier = if port.is_reliable() { Carrier::Reliable } else { Carrier::Lossy };
         Welcomed::In(Box::new(Core {
-            plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
+            plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin, &welcome.limits),
             endpoints: Endpoints(BTreeMap::new()),
             out: Outputs::new(),
             clock: Clock::since(welcome.origin),
@@ -451,7 +451,7 @@ impl Core {
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
             Effect::ToAdmin { from, message } => {
-                if let Err(error) = self.plane.say(&ToAdminProcess::Engine(from, message)) {
+                if let Err((error, _)) = self.plane.say_of_engine(from, message) {
                     runtime_log::say(
                         log::Level::Warn,
                         &format!("a dead letter could not be encoded: {error}"),
