@@ -4,7 +4,7 @@
 //! by the control channel. A frame with a message is never kept here: the engine that sent it keeps it until it is
 //! acknowledged, and sends it again when it is told that there is a connection.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use thespian_core::engine::link::Frame;
@@ -70,6 +70,8 @@ pub(crate) struct Plane {
     /// What is to be done when the port can be used again.
     deferred: Vec<Later>,
     letters: Letters,
+    /// The admin's answers to questions about names, until they are taken.
+    named: BTreeMap<u64, Option<ActorAddress>>,
 }
 
 /// Dead letters on their way to the admin.
@@ -133,6 +135,7 @@ impl Plane {
             sweep_at: SWEEP,
             deferred: Vec::new(),
             letters: Letters { limit: limits.dead_letter_bytes, said: 0, untold: 0 },
+            named: BTreeMap::new(),
         }
     }
 
@@ -384,8 +387,41 @@ impl Plane {
         }
     }
 
+    /// Does what the admin's word asks for, where that is the same in every process; gives back any other.
+    pub(crate) fn hear(
+        &mut self,
+        now: Time,
+        word: ToProcess,
+        engines: &mut dyn Engines,
+        out: &mut Outputs,
+    ) -> Option<ToProcess> {
+        match word {
+            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
+            ToProcess::Located { address, locator } => self.located(now, address, &locator, engines, out),
+            ToProcess::Gone { address, reason, details } => {
+                self.gone(now, address, reason, &details, engines, out);
+            }
+            ToProcess::Frame(Carried { from, to, frame }) => {
+                // One for an endpoint that is gone meanwhile needs no word: the admin has heard of its end, or will.
+                engines.frame(now, from, to, frame, out);
+            }
+            word => return Some(word),
+        }
+        None
+    }
+
+    /// Whether the answer to this question about a name is there.
+    pub(crate) fn has_named(&self, call: u64) -> bool {
+        self.named.contains_key(&call)
+    }
+
+    /// That answer, if it is there.
+    pub(crate) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
+        self.named.remove(&call)
+    }
+
     /// The admin says where an address is.
-    pub(crate) fn located(
+    fn located(
         &mut self,
         now: Time,
         address: ActorAddress,
@@ -409,7 +445,7 @@ impl Plane {
     }
 
     /// The admin says that nobody is at an address.
-    pub(crate) fn gone(
+    fn gone(
         &mut self,
         now: Time,
         address: ActorAddress,

@@ -1,6 +1,6 @@
 //! What the two threads of an actor's process share: the engine, the connections, and what is under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +44,6 @@ pub(super) struct Core {
     addresses: VecDeque<ActorAddress>,
     asked_for: u32,
     more_addresses: u32,
-    /// Answers to questions about names.
-    named: BTreeMap<u64, Option<ActorAddress>>,
     calls: u64,
     watched: Vec<i32>,
     /// Those of them that are ready, of which the actor has no word yet.
@@ -125,7 +123,6 @@ impl Core {
             addresses: addresses.into(),
             asked_for: 0,
             more_addresses: 4,
-            named: BTreeMap::new(),
             calls: 0,
             watched: Vec::new(),
             ready: Vec::new(),
@@ -262,24 +259,15 @@ impl Core {
 
     fn hear(&mut self, word: ToProcess, words: &mut VecDeque<ToProcess>) {
         let now = self.clock.now();
+        let Some(word) = self.plane.hear(now, word, &mut self.host, &mut self.out) else { return };
         match word {
             ToProcess::Allocated(addresses) => {
                 self.asked_for = 0;
                 self.addresses.extend(addresses);
             }
-            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
-            ToProcess::Located { address, locator } => {
-                self.plane.located(now, address, &locator, &mut self.host, &mut self.out);
-            }
-            ToProcess::Gone { address, reason, details } => {
-                self.plane.gone(now, address, reason, &details, &mut self.host, &mut self.out);
-            }
             ToProcess::Engine(message) => {
                 self.drain_before(&message, words);
                 self.host.handle(self.clock.now(), HostInput::FromAdmin(message), &mut self.out);
-            }
-            ToProcess::Frame(carried) => {
-                Engines::frame(&mut self.host, now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, recheck } => {
                 self.capabilities = Arc::new(capabilities);
@@ -385,7 +373,7 @@ impl Core {
     }
 
     pub(super) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
-        self.named.remove(&call)
+        self.plane.take_named(call)
     }
 
     pub(super) fn tell(&mut self, word: &ToAdminProcess) {

@@ -62,7 +62,6 @@ pub(super) struct Core {
     asked: bool,
     calls: u64,
     created: BTreeMap<u64, Result<ActorAddress, Error>>,
-    named: BTreeMap<u64, Option<ActorAddress>>,
     updated: BTreeMap<u64, Result<(), Error>>,
     spare: Vec<Endpoint>,
     /// Endpoints that are gone, of which the admin does not know.
@@ -176,7 +175,6 @@ impl Core {
             asked: false,
             calls: 0,
             created: BTreeMap::new(),
-            named: BTreeMap::new(),
             updated: BTreeMap::new(),
             spare: Vec::new(),
             closed: Vec::new(),
@@ -386,7 +384,7 @@ impl Core {
     }
 
     pub(super) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
-        self.named.remove(&call)
+        self.plane.take_named(call)
     }
 
     pub(super) fn take_updated(&mut self, call: u64) -> Option<Result<(), Error>> {
@@ -493,20 +491,11 @@ impl Core {
 
     fn hear(&mut self, word: ToProcess) {
         let now = self.clock.now();
+        let Some(word) = self.plane.hear(now, word, &mut self.endpoints, &mut self.out) else { return };
         match word {
             ToProcess::Allocated(addresses) => {
                 self.asked = false;
                 self.addresses.extend(addresses);
-            }
-            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
-            ToProcess::Located { address, locator } => {
-                self.plane.located(now, address, &locator, &mut self.endpoints, &mut self.out);
-            }
-            ToProcess::Gone { address, reason, details } => {
-                self.plane.gone(now, address, reason, &details, &mut self.endpoints, &mut self.out);
-            }
-            ToProcess::Frame(carried) => {
-                self.endpoints.frame(now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, .. } => self.welcome.capabilities = capabilities,
             ToProcess::Created { call, result } => drop(self.created.insert(call, result)),
@@ -535,7 +524,7 @@ impl Core {
                 Waiter::Call(call) => {
                     self.down
                         || self.created.contains_key(call)
-                        || self.named.contains_key(call)
+                        || self.plane.has_named(*call)
                         || self.updated.contains_key(call)
                 }
                 Waiter::Addresses => self.down || !self.addresses.is_empty(),
