@@ -226,6 +226,12 @@ pub trait Port: Send {
     /// Whoever waits for this to end flushes before each [`wait`](Port::wait), which does not come back for having written.
     fn has_unwritten(&self) -> bool;
 
+    /// Whether something that was sent to this peer has not been written yet. A port that does not know that of each says the
+    /// same of all.
+    fn has_unwritten_to(&self, _peer: PeerId) -> bool {
+        self.has_unwritten()
+    }
+
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
     /// hands over all that has happened. May come back without any.
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent));

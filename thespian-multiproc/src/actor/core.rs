@@ -1,11 +1,13 @@
 //! What the two threads of an actor's process share: the engine, the connections, and what is under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thespian_core::engine::link::Frame;
-use thespian_core::engine::{Departure, Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
+use thespian_core::engine::{
+    Departure, Effect, Host, HostInput, Live, Log, Output, Outputs, ToAdmin, ToHost,
+};
 use thespian_core::transport::Interest;
 use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time};
 
@@ -42,8 +44,6 @@ pub(super) struct Core {
     addresses: VecDeque<ActorAddress>,
     asked_for: u32,
     more_addresses: u32,
-    /// Answers to questions about names.
-    named: BTreeMap<u64, Option<ActorAddress>>,
     calls: u64,
     watched: Vec<i32>,
     /// Those of them that are ready, of which the actor has no word yet.
@@ -123,7 +123,6 @@ impl Core {
             addresses: addresses.into(),
             asked_for: 0,
             more_addresses: 4,
-            named: BTreeMap::new(),
             calls: 0,
             watched: Vec::new(),
             ready: Vec::new(),
@@ -194,13 +193,10 @@ impl Core {
     }
 
     fn tell_admin(&mut self, from: ActorAddress, message: ToAdmin) {
-        let mut word = ToAdminProcess::Engine(from, message);
-        if let Err(error) = self.plane.say(&word) {
+        if let Err((error, mut message)) = self.plane.say_of_engine(from, message) {
             // A message that never had to be encoded, such as one to itself, or a start argument.
-            if let ToAdminProcess::Engine(_, message) = &mut word {
-                without_values(message, &error);
-            }
-            self.say(&word);
+            without_values(&mut message, &error);
+            self.say(&ToAdminProcess::Engine(from, message));
         }
     }
 
@@ -239,7 +235,11 @@ impl Core {
     /// Shows how this actor is.
     fn show(&self) {
         if let Some(record) = self.board.record(self.me.slot()) {
-            record.show(&self.host.counters(), self.host.outgoing());
+            record.show(&Live {
+                counters: self.host.counters(),
+                outgoing: self.host.outgoing(),
+                outgoing_bytes: self.host.outgoing_bytes(),
+            });
         }
     }
 
@@ -259,24 +259,15 @@ impl Core {
 
     fn hear(&mut self, word: ToProcess, words: &mut VecDeque<ToProcess>) {
         let now = self.clock.now();
+        let Some(word) = self.plane.hear(now, word, &mut self.host, &mut self.out) else { return };
         match word {
             ToProcess::Allocated(addresses) => {
                 self.asked_for = 0;
                 self.addresses.extend(addresses);
             }
-            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
-            ToProcess::Located { address, locator } => {
-                self.plane.located(now, address, &locator, &mut self.host, &mut self.out);
-            }
-            ToProcess::Gone { address, reason, details } => {
-                self.plane.gone(now, address, reason, &details, &mut self.host, &mut self.out);
-            }
             ToProcess::Engine(message) => {
                 self.drain_before(&message, words);
                 self.host.handle(self.clock.now(), HostInput::FromAdmin(message), &mut self.out);
-            }
-            ToProcess::Frame(carried) => {
-                Engines::frame(&mut self.host, now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, recheck } => {
                 self.capabilities = Arc::new(capabilities);
@@ -382,7 +373,7 @@ impl Core {
     }
 
     pub(super) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
-        self.named.remove(&call)
+        self.plane.take_named(call)
     }
 
     pub(super) fn tell(&mut self, word: &ToAdminProcess) {

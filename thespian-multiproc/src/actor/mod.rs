@@ -149,7 +149,7 @@ fn start(
     });
     let locator = port.locator();
     let waker = port.waker();
-    let plane = Plane::new(port, AdminLink::Channel(channel), world.admin);
+    let plane = Plane::new(port, AdminLink::Channel(channel), world.admin, &limits);
     let lifeline = world.ties.lifeline;
     let mut core = Core::new(
         host,
