@@ -6,6 +6,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thespian_core::{ActorSystem, Builder, Error};
+use thespian_mpqueue::MpQueue;
 use thespian_multiproc::Multiproc;
 use thespian_simple::Simple;
 use thespian_tcp::Tcp;
@@ -23,11 +24,13 @@ pub struct Base {
 pub const BASES: &[Base] = &[
     // All actors in this thread.
     Base { name: "simple", choose: |builder| builder.base(Simple) },
-    // One process per actor. At any port: the system is this program's alone.
+    // One process per actor, over TCP. At any port: the system is this program's alone.
     Base {
         name: "tcp",
         choose: |builder| builder.base(Multiproc::new(Tcp::default())).capability("Admin Port", 0),
     },
+    // One process per actor, over Unix sockets that nobody else can reach.
+    Base { name: "queue", choose: |builder| builder.base(Multiproc::new(MpQueue::default())) },
 ];
 
 /// The base of that name.

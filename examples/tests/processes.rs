@@ -17,6 +17,9 @@ use thespian_examples::bases;
 use thespian_examples::wordcount::files::Found;
 use thespian_examples::wordcount::{Event, Options, Totals, count};
 
+/// The bases with processes.
+const PROCESSES: [&str; 2] = ["tcp", "queue"];
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
@@ -74,7 +77,9 @@ fn every_program_prints_the_same_on_every_base() {
         let simple = on("simple");
         assert_eq!(simple.0, Some(code), "{program}: {simple:?}");
         assert!(!simple.1.is_empty(), "{program}");
-        assert_eq!(on("tcp"), simple, "{program}");
+        for base in PROCESSES {
+            assert_eq!(on(base), simple, "{program} on {base}");
+        }
     }
 }
 
@@ -114,5 +119,7 @@ fn killing_counters_changes_nothing() {
     };
     let expected = counted("simple", 0);
     assert!(expected.bytes > 80 * 16 * 1024, "{} bytes", expected.bytes);
-    assert_eq!(counted("tcp", 8), expected);
+    for base in PROCESSES {
+        assert_eq!(counted(base, 8), expected, "{base}");
+    }
 }
