@@ -134,7 +134,7 @@ impl Pool {
 
     /// The worker that has been idle for the shortest time: those who are not needed become those who can be dismissed. It
     /// has to [begin](Pool::begin) something.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_idle(&mut self) -> Option<u32> {
         self.idle.pop_back()
     }
@@ -154,14 +154,14 @@ impl Pool {
     }
 
     /// A worker gets a job.
-    #[inline]
-    pub(crate) fn begin(&mut self, place: u32, job: Job) -> &mut Member {
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, place: u32, job: Job) {
         self.busy += 1;
-        self.set(place, Doing::Work(job))
+        self.set(place, Doing::Work(job));
     }
 
     /// The worker at this place is done with its job, if it has one. It has to begin something, to rest or to leave.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, place: u32) -> Option<End> {
         let member = self.at(place)?;
         let Doing::Work(job) = &mut member.doing else { return None };
@@ -191,7 +191,7 @@ impl Pool {
     }
 
     /// The worker at this place looks at the troupe's tray.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn looks_at_tray(&mut self, place: u32) {
         if let Some(member) = self.at(place) {
             member.has_tray = true;
@@ -199,7 +199,7 @@ impl Pool {
     }
 
     /// A worker has nothing to do from now on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rest(&mut self, place: u32, now: Duration) {
         self.set(place, Doing::Nothing(now));
         self.idle.push_back(place);
@@ -242,19 +242,25 @@ impl Pool {
         self.at(place).is_some_and(|member| member.has_started)
     }
 
+    /// The worker at a place that has one.
+    #[inline(always)]
+    pub(crate) fn member(&mut self, place: u32) -> &mut Member {
+        self.at(place).expect("a place is vacant only after its worker was removed")
+    }
+
     fn place_of(&self, worker: ActorAddress) -> Option<usize> {
         let is_at = |member: &Option<Member>| member.as_ref().is_some_and(|member| member.address == worker);
         self.places.iter().position(is_at)
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&mut self, place: u32) -> Option<&mut Member> {
         self.places.get_mut(place as usize)?.as_mut()
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, place: u32, doing: Doing) -> &mut Member {
-        let member = self.at(place).expect("a place is vacant only after its worker was removed");
+        let member = self.member(place);
         member.doing = doing;
         member
     }

@@ -172,14 +172,14 @@ impl<W: Actor> Troupe<W> {
         Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
     }
 
-    /// A message to be worked on.
-    #[inline]
-    fn take(&mut self, message: AnyMessage, ctx: &mut Context<'_>) {
+    /// A message to be worked on, and a copy of it for the case that its worker dies.
+    #[inline(always)]
+    fn take(&mut self, original: &AnyMessage, message: AnyMessage, ctx: &mut Context<'_>) {
         let number = self.next_number;
         self.next_number += 1;
         let job = Job { number, asker: ctx.sender(), message, deaths: 0, failure: None };
         if let Some(place) = self.find_worker(ctx) {
-            self.give(place, job, ctx);
+            self.give(place, job, Some(original), ctx);
         } else if self.waiting.len() < self.settings.queue_limit as usize {
             self.waiting.push_back(job);
         } else {
@@ -198,7 +198,7 @@ impl<W: Actor> Troupe<W> {
         self.pool.idle() > 0 || self.pool.count() < self.settings.max_count as usize
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_worker(&mut self, ctx: &mut Context<'_>) -> Option<u32> {
         if !self.has_worker() {
             return None;
@@ -212,20 +212,26 @@ impl<W: Actor> Troupe<W> {
         Some(self.pool.hire(worker))
     }
 
-    #[inline]
-    fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
-        let asker = job.asker;
-        match job.message.duplicate() {
-            Ok(message) => {
-                let ticket = Ticket { work: job.number, place };
-                let worker = self.pool.begin(place, job);
-                if worker.has_tray && self.keeps_workers {
-                    self.tray.assign(place, ticket.work, &asker, &mut worker.last_asker);
-                    return ctx.send(&worker.address, message);
-                }
-                let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
-                ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
+    /// A worker gets a job, whose message is still at hand if it has just come.
+    #[inline(always)]
+    fn give(&mut self, place: u32, job: Job, original: Option<&AnyMessage>, ctx: &mut Context<'_>) {
+        let Job { number, asker, ref message, .. } = job;
+        let worker = self.pool.member(place);
+        let sent = if worker.has_tray && self.keeps_workers {
+            self.tray.assign(place, number, &asker, &mut worker.last_asker);
+            match original {
+                Some(original) => ctx.forward(&worker.address, original),
+                None => message.duplicate().map(|message| ctx.send(&worker.address, message)),
             }
+        } else {
+            let ticket = Ticket { work: number, place };
+            let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
+            message.duplicate().map(|message| {
+                ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
+            })
+        };
+        match sent {
+            Ok(()) => self.pool.begin(place, job),
             Err(error) => {
                 self.pool.rest(place, ctx.uptime());
                 self.send_back(job, error.to_string(), ctx);
@@ -239,12 +245,14 @@ impl<W: Actor> Troupe<W> {
             && let Some(place) = self.find_worker(ctx)
             && let Some(job) = self.waiting.pop_front()
         {
-            self.give(place, job, ctx);
+            self.give(place, job, None, ctx);
         }
     }
 
     /// Looks at what workers in this process have done.
+    #[inline(always)]
     fn empty_tray(&mut self, ctx: &mut Context<'_>) {
+        self.tray.unring();
         while let Some((place, at)) = self.tray.next(&mut self.seen) {
             self.pool.looks_at_tray(place);
             self.done(place, at, ctx);
@@ -262,7 +270,7 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// A worker is done with what it had, since that time.
-    #[inline]
+    #[inline(always)]
     fn done(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         match self.pool.end(place) {
             Some(End::Done) => self.tally.done += 1,
@@ -273,11 +281,12 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// What a worker that is done does next.
+    #[inline(always)]
     fn go_on(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         if self.pool.staff() > self.settings.max_count as usize {
             self.dismiss(place, ctx);
         } else if let Some(job) = self.waiting.pop_front() {
-            self.give(place, job, ctx);
+            self.give(place, job, None, ctx);
         } else {
             let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
             self.pool.rest(place, since);
@@ -286,6 +295,7 @@ impl<W: Actor> Troupe<W> {
 
     /// Tells the workers in this process what the troupe has to know at once, and asks to be woken when it may be time to
     /// dismiss one.
+    #[inline(always)]
     fn keep_watch(&mut self, ctx: &mut Context<'_>) {
         let too_many = self.pool.staff() > self.settings.max_count as usize;
         // A troupe that works in another one has its share of work until all of it is done.
@@ -538,9 +548,9 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.command(command, ctx);
         } else {
-            let message = message.duplicate()?;
+            let copy = message.duplicate()?;
             self.empty_tray(ctx);
-            self.take(message, ctx);
+            self.take(message, copy, ctx);
         }
         if !self.exiting {
             self.keep_watch(ctx);

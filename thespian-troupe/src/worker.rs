@@ -79,6 +79,7 @@ struct Unfinished {
 
 impl<W: Actor> Worker<W> {
     /// Runs the actor's own handler.
+    #[inline(always)]
     fn run(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         let running = Running::begin(ctx, &mut self.progress);
         let handled = self.actor.receive(message, ctx);
@@ -96,7 +97,7 @@ impl<W: Actor> Worker<W> {
     }
 
     /// Work that came bare, if it is that: what else there is to know is in the tray.
-    #[inline]
+    #[inline(always)]
     fn bare(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Option<Handled> {
         let seat = self.seat.as_mut().filter(|seat| seat.troupe == ctx.sender() && !message.is_system())?;
         let work = seat.tray.assigned(seat.place, &mut seat.last_asker);
@@ -104,6 +105,7 @@ impl<W: Actor> Worker<W> {
         Some(self.work(ticket, &asker, message, ctx))
     }
 
+    #[inline(always)]
     fn work(
         &mut self,
         ticket: Ticket,
@@ -117,12 +119,28 @@ impl<W: Actor> Worker<W> {
             self.unfinished = Some(Unfinished { ticket, troupe, asker: *asker, message });
         } else if !ctx.is_overrun() {
             // Otherwise the attempt fails, and the troupe has to keep everything as it is for the next one.
-            let in_tray = self.seat.as_ref().is_some_and(|seat| seat.tray.put(seat.place, || ctx.uptime()));
-            if !in_tray {
-                ctx.send(&ctx.sender(), self.done(ticket));
-            }
+            self.finish(ticket, ctx);
         }
         Ok(flow)
+    }
+
+    /// The work is done.
+    #[inline(always)]
+    fn finish(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
+        let Some(Seat { tray, place, .. }) = &self.seat else {
+            return ctx.send(&ctx.sender(), self.done(ticket));
+        };
+        if tray.ring() {
+            ctx.send(&ctx.sender(), self.done(ticket));
+            if ctx.is_overrun() {
+                return tray.unring();
+            }
+        }
+        tray.put(*place, || ctx.uptime());
+        // Perhaps it has come to be awaited meanwhile. Word that comes twice does no harm.
+        if tray.ring() {
+            ctx.send(&ctx.sender(), self.done(ticket));
+        }
     }
 
     fn done(&self, ticket: Ticket) -> Done {
