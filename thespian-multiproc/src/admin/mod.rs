@@ -34,6 +34,7 @@ use crate::control::{Surroundings, ToAdminProcess, ToProcess};
 use crate::inherited::Inherited;
 use crate::launch::{Ready, Setup};
 use crate::logging::LogHandlers;
+use crate::memory::Killer;
 use crate::signals::{Note, Signals};
 use crate::start::{Fork, ForkServer, Method, Spawn, Starter};
 use crate::{runtime_log, sys};
@@ -68,6 +69,7 @@ pub(crate) struct AdminProcess {
     surroundings: Surroundings,
     board: Arc<Board>,
     logger: Option<Logger>,
+    killer: Killer,
     down: bool,
 }
 
@@ -176,6 +178,7 @@ impl AdminProcess {
             surroundings,
             board,
             logger,
+            killer: Killer::new(),
             down: false,
         })
     }
