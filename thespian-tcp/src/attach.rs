@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use thespian_core::transport::{Attached, Locator, Role};
 use thespian_core::{AttachProblem, Error};
+use thespian_transport::holder::{self, Kind};
 use thespian_transport::Failure;
 use thespian_transport::handshake::{Refused, VERSIONS};
 
-use crate::holder;
 use crate::settings::{NAME, Tcp, failure};
 
 pub(crate) fn attach(tcp: &Tcp, at: Option<&Locator>) -> Result<Option<Attached>, Error> {
@@ -51,7 +51,7 @@ fn conclude(tcp: &Tcp, place: SocketAddr, outcome: Outcome) -> Result<Option<Att
         Outcome::Joined(attached) => return Ok(Some(attached)),
         Outcome::Failed(failed) => failed,
     };
-    let holder = || holder::of(place);
+    let holder = || holder::of(Kind::Tcp, place);
     let problem = match failed {
         Failure::NobodyListens => return Ok(None),
         Failure::Late => AttachProblem::Silent { waited: tcp.attach_limit(), holder: holder() },

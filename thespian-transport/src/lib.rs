@@ -13,7 +13,7 @@
 //! and how a system is found that runs.
 //!
 //! A transport over something else makes a port of its own, and finds here what all need: a [secret], descriptors to
-//! [watch], what to say of strangers and [how often](notices).
+//! [watch], who [holds](holder) a place, what to say of strangers and [how often](notices).
 //!
 //! ```
 //! use thespian_transport::{PortLimits, secret::Secret};
@@ -51,6 +51,7 @@ compile_error!(
 mod connection;
 pub mod framing;
 pub mod handshake;
+pub mod holder;
 mod limits;
 pub mod notices;
 mod outbox;
