@@ -116,6 +116,7 @@ pub(crate) fn what_is_under_way_at_a_shutdown_ends(ground: &Ground<'_>) {
 pub(crate) fn limits_that_make_no_sense_are_refused(ground: &Ground<'_>) {
     let nonsense = [
         ("outgoing_low", Limits { outgoing_low: 950, ..Limits::default() }),
+        ("outgoing_bytes", Limits { outgoing_bytes: 0, ..Limits::default() }),
         ("outgoing_high", Limits { outgoing_high: 0, outgoing_low: 0, ..Limits::default() }),
         ("window", Limits { window: 0, ..Limits::default() }),
         ("window_max", Limits { window: 64, window_max: 63, ..Limits::default() }),

@@ -47,7 +47,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let code = match &error {
             Error::AttachFailure { problem: AttachProblem::Nobody, .. } => Code::Nobody,
-            Error::AttachFailure { problem: AttachProblem::Silent { .. }, .. } => Code::TimedOut,
+            Error::AttachFailure {
+                problem: AttachProblem::Silent { .. } | AttachProblem::Unwelcoming { .. },
+                ..
+            } => Code::TimedOut,
             Error::AttachFailure { .. } | Error::StartupFailure { .. } => Code::CannotJoin,
             Error::RequestTimeout { .. } => Code::TimedOut,
             Error::InvalidSetting { .. } => Code::Usage,

@@ -206,6 +206,11 @@ pub enum AttachProblem {
         /// Who it is, as far as can be found out.
         holder: String,
     },
+    /// A system whose admin takes this program in and then does not greet it.
+    Unwelcoming {
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// A system on another base.
     OtherBase {
         /// That base's name.
@@ -247,6 +252,11 @@ impl fmt::Display for AttachProblem {
             AttachProblem::Silent { waited, holder } => write!(
                 f,
                 "{holder} takes connections there and said nothing within {waited:?}: it hangs, or is no actor system"
+            ),
+            AttachProblem::Unwelcoming { waited } => write!(
+                f,
+                "the admin of the system there took this program in and did not greet it within {waited:?}: it hangs, or its \
+                 machine is very busy; end its process, \"thespian admin\", if it does not recover"
             ),
             AttachProblem::OtherBase { base } => {
                 write!(f, "a {base} runs there: join it with that base, or choose another place")

@@ -21,6 +21,10 @@ pub struct Limits {
     pub outgoing_high: u32,
     /// Where a paused actor goes on. Messages; not above `outgoing_high`.
     pub outgoing_low: u32,
+    /// The same in bytes, for messages to other processes: what an actor has sent is kept until it has been handled, and
+    /// this bounds how much that is, but for what one attempt sends. A paused actor goes on at half of it. Bytes of encoded
+    /// messages.
+    pub outgoing_bytes: usize,
     /// Messages on their way between one sender and one target that are in different processes and not yet
     /// acknowledged, to begin with; more wait at the sender. Messages.
     pub window: u32,
@@ -80,6 +84,7 @@ impl Default for Limits {
             // The guide's marks.
             outgoing_high: 950,
             outgoing_low: 780,
+            outgoing_bytes: 8 << 20,
             window: 64,
             window_max: 1024,
             window_bytes: 4 << 20,
@@ -113,6 +118,7 @@ impl Limits {
     pub fn check(&self) -> Result<(), Error> {
         let positive = [
             ("outgoing_high", self.outgoing_high as u64),
+            ("outgoing_bytes", self.outgoing_bytes as u64),
             ("window", self.window as u64),
             ("window_bytes", self.window_bytes as u64),
             ("idle_links", self.idle_links as u64),

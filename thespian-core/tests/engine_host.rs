@@ -720,6 +720,23 @@ fn a_paused_actor_goes_on_when_enough_was_dealt_with() {
 }
 
 #[test]
+fn few_large_messages_pause_an_actor_too_until_half_of_them_were_dealt_with() {
+    let large = limits(|limits| limits.outgoing_bytes = 20);
+    let mut h = Bench::of::<Worker>(large, true);
+    // A length and nine letters: ten bytes.
+    h.gets('a', "go").does(|ctx| sends(ctx, 'b', ["123456789"]));
+    assert_eq!(h.status(), "idle, user 0 system 0 outgoing 1");
+    h.gets('a', "go").does(|ctx| sends(ctx, 'b', ["123456789", "1"]));
+    assert_eq!(h.status(), "paused, user 0 system 0 outgoing 3");
+    h.gets('a', "next").anything();
+    let ack = |handled| Frame::Ack { lane: User, link: 1, handled };
+    h.frame('b', ack(1)).gives(&[]);
+    assert_eq!(h.status(), "paused, user 1 system 0 outgoing 2");
+    h.frame('b', ack(2)).gives(&["deliver a->h next"]);
+    assert_eq!(h.status(), "busy, user 0 system 0 outgoing 1");
+}
+
+#[test]
 fn messages_that_come_back_count_as_dealt_with() {
     let mut h = paused();
     h.gets('a', "next");

@@ -1,8 +1,9 @@
 //! The base: a value that a program gives to [`ActorSystem::builder`](thespian_core::ActorSystem::builder).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use thespian_core::transport::Transport;
+use thespian_core::transport::{Attached, Locator, Transport};
 use thespian_core::{AttachProblem, Base, Error, RunningSystem, Settings};
 
 use crate::client::ClientSystem;
@@ -23,12 +24,20 @@ use crate::{init, launch::Ready};
 /// # system.shutdown()
 /// # }
 /// ```
+///
+/// A program that ends in order, by returning from `main` or by exiting, lets go of its systems as if it had dropped them: for
+/// a second at most it waits until what it has told and what it has taken is accounted for. One that is killed or aborts does
+/// not; the last answers that it had taken are then counted as dead letters that may have been handled.
 pub struct Multiproc {
     transport: Box<dyn Transport>,
     ties: Ties,
     logging: Logging,
     detached: bool,
+    greeting: Duration,
 }
+
+/// How long an admin that has taken a program in may take to greet it.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// The capability that says where the system's log is, if it is a file.
 const LOG_FILE: &str = "Thespian Log File";
@@ -40,7 +49,13 @@ impl Multiproc {
     /// The base over this transport.
     pub fn new(transport: impl Transport + 'static) -> Multiproc {
         let ties = Ties { parent_death_signal: true, lifeline: true };
-        Multiproc { transport: Box::new(transport), ties, logging: Logging::new(), detached: false }
+        Multiproc {
+            transport: Box::new(transport),
+            ties,
+            logging: Logging::new(),
+            detached: false,
+            greeting: GREETING,
+        }
     }
 
     /// How the logs of the system's processes are collected: to the standard error output from INFO on, where this is not
@@ -65,6 +80,19 @@ impl Multiproc {
     pub fn ties(mut self, parent_death_signal: bool, lifeline: bool) -> Multiproc {
         self.ties = Ties { parent_death_signal, lifeline };
         self
+    }
+
+    /// How long an admin that has taken this program in may take to greet it. For tests.
+    #[doc(hidden)]
+    pub fn greeting(mut self, limit: Duration) -> Multiproc {
+        self.greeting = limit;
+        self
+    }
+
+    /// Becomes a client of the system that was found there. `None` if it ended meanwhile.
+    fn join(&self, attached: Attached, there: Option<&Locator>) -> Result<Option<ClientSystem>, Error> {
+        let place = there.cloned().unwrap_or_else(|| self.transport.place());
+        ClientSystem::new(attached, self.transport.base(), &place, self.greeting)
     }
 
     fn launch(&self, settings: Settings) -> Result<Ready, Error> {
@@ -121,7 +149,7 @@ impl Base for Multiproc {
         let mut taken = None;
         for _ in 0..TRIES {
             if let Some(attached) = self.transport.attach(place.as_ref())? {
-                match ClientSystem::new(attached, base)? {
+                match self.join(attached, place.as_ref())? {
                     Some(system) => return Ok(Arc::new(system)),
                     // It was on its way down, and whoever comes now finds its place free.
                     None => continue,
@@ -146,7 +174,7 @@ impl Base for Multiproc {
         self.transport.configure(&mut settings.capabilities, &settings.limits)?;
         let found = self.transport.attach(None)?;
         // One that ends while it is joined is nobody too.
-        match found.map(|attached| ClientSystem::new(attached, base)).transpose()?.flatten() {
+        match found.map(|attached| self.join(attached, None)).transpose()?.flatten() {
             Some(system) => Ok(Arc::new(system)),
             None => Err(Error::AttachFailure {
                 base: base.into(),

@@ -4,13 +4,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 
-use thespian_core::ActorTypes;
+use thespian_core::{ActorTypes, Error};
 
 use crate::control;
 use crate::launch::{self, ADMIN, Setup};
 use crate::logging::{LogHandler, LogHandlers};
 use crate::start::{ACTOR, become_spawned};
-use crate::sys::{self, Forked};
+use crate::sys;
 
 /// That this process has called [`init`], and the log handlers it has named there.
 static INITIALIZED: OnceLock<LogHandlers> = OnceLock::new();
@@ -103,7 +103,7 @@ pub(crate) fn log_handlers() -> &'static LogHandlers {
     INITIALIZED.get().unwrap_or_else(|| NONE.get_or_init(LogHandlers::default))
 }
 
-/// Becomes the admin, in a process whose parent is not the program that started it, so that neither waits for the other.
+/// Becomes the admin.
 fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> ! {
     let mut launcher = UnixStream::from(launcher);
     let setup = control::read_word(&mut launcher).ok().and_then(|word| control::decode::<Setup>(&word).ok());
@@ -111,21 +111,18 @@ fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> 
     if setup.detached {
         sys::print_nowhere();
     }
-    match sys::fork() {
-        Ok(Forked::Parent(_)) => signal_hook::low_level::exit(0),
-        Ok(Forked::Child) => {
-            // Out of reach of the terminal's signals.
-            let _ = nix::unistd::setsid();
-            crate::admin::run(setup, types, &handlers, launcher)
-        }
-        Err(error) => {
-            let cause = format!(
-                "its process could not be forked: {error}; thespian_multiproc::init() has to come before anything that \
-                 starts threads"
-            );
-            let error = thespian_core::Error::StartupFailure { base: setup.base, cause };
-            launch::answer(&mut launcher, Err(error));
-            signal_hook::low_level::exit(1)
-        }
+    let threads = sys::thread_count();
+    if threads > 1 {
+        let cause = format!(
+            "its admin has {threads} threads and could not fork: thespian_multiproc::init() has to come before anything \
+             that starts threads"
+        );
+        launch::answer(&mut launcher, Err(Error::StartupFailure { base: setup.base, cause }));
+        signal_hook::low_level::exit(1)
     }
+    // One that comes before there are handlers waits for them.
+    sys::block_signals();
+    // Out of reach of the terminal's signals.
+    let _ = nix::unistd::setsid();
+    crate::admin::run(setup, types, &handlers, launcher)
 }

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use thespian_core::transport::{LinkedTransport, Locator, Transport};
 use thespian_core::{Capabilities, Error, Limits};
@@ -40,6 +41,9 @@ pub(crate) struct Setup {
     pub(crate) detached: bool,
 }
 
+/// The stack of the thread that waits for an admin's end.
+const UNDERTAKER_STACK: usize = 64 * 1024;
+
 /// An admin that runs.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Ready {
@@ -48,6 +52,9 @@ pub(crate) struct Ready {
 }
 
 /// Starts an admin and waits until it can be attached to.
+///
+/// The admin is a child of this program, so that it can be [buried](bury) when it ends: a child of nobody is for process 1
+/// to bury, which does not do so everywhere.
 ///
 /// # Errors
 ///
@@ -75,13 +82,28 @@ pub(crate) fn launch(setup: &Setup) -> Result<Ready, Error> {
     let answer = control::write_word(&mut ours, &word)
         .and_then(|()| ours.set_read_timeout(Some(PATIENCE)))
         .and_then(|()| control::read_word(&mut ours));
-    // What was started has handed over to a process of its own by then, or has failed: it leaves no zombie.
-    if answer.is_err() {
+    let answer: Result<Ready, Error> =
+        answer.map_err(lost).and_then(|word| control::decode(&word).map_err(failed)).flatten();
+    let buried = answer.and_then(|ready| {
+        let failed = |error| failed(format!("no thread for the end of the admin: {error}"));
+        bury(child.id()).map(|()| ready).map_err(failed)
+    });
+    if buried.is_err() {
         let _ = child.kill();
+        let _ = child.wait();
     }
-    let _ = child.wait();
-    let answer: Result<Ready, Error> = control::decode(&answer.map_err(lost)?).map_err(failed)?;
-    answer
+    buried
+}
+
+/// Waits for the end of an admin, whenever that is and whatever this program has done with the system by then, so that it
+/// does not stay a zombie.
+///
+/// A thread sleeps for it: it is woken by nothing else, takes no signal handler of the program, and asks for this process
+/// only, so that the program's own children are left to the program. Where that waits for any child, the admin is among
+/// those it may find.
+fn bury(admin: u32) -> std::io::Result<()> {
+    let undertaker = std::thread::Builder::new().name("thespian".into()).stack_size(UNDERTAKER_STACK);
+    undertaker.spawn(move || sys::await_end(Pid::from_raw(admin.cast_signed()))).map(drop)
 }
 
 /// Tells the program that started this admin how that went.

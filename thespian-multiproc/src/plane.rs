@@ -63,7 +63,7 @@ pub(crate) struct Plane {
     pub(crate) port: Box<dyn Port>,
     admin: AdminLink,
     admin_address: ActorAddress,
-    routes: FxHashMap<ActorAddress, Route>,
+    routes: Routes,
     /// How many addresses the admin has been asked about and has not answered yet.
     locating: usize,
     sweep_at: usize,
@@ -86,6 +86,49 @@ enum Route {
     Locating(Vec<(ActorAddress, Frame)>),
     /// By a connection. What comes from the address may come by another, which is as good when this one is lost.
     By { peer: PeerId, seen: PeerId },
+}
+
+/// The ways to addresses. Mostly it is the same again, so the last ones are remembered until any way changes.
+#[derive(Default)]
+struct Routes {
+    all: FxHashMap<ActorAddress, Route>,
+    taken: Option<(ActorAddress, PeerId)>,
+    heard: Option<(ActorAddress, PeerId)>,
+}
+
+impl Routes {
+    /// The connection that leads there, if there is one.
+    #[inline]
+    fn to(&mut self, address: &ActorAddress) -> Option<PeerId> {
+        match self.taken {
+            Some((taken, peer)) if taken == *address => Some(peer),
+            _ => {
+                let Some(Route::By { peer, .. }) = self.all.get(address) else { return None };
+                self.taken = Some((*address, *peer));
+                Some(*peer)
+            }
+        }
+    }
+
+    /// Whether the address was heard by this connection last, and nothing has changed since.
+    #[inline]
+    fn is_heard(&self, address: &ActorAddress, peer: PeerId) -> bool {
+        self.heard.is_some_and(|heard| heard == (*address, peer))
+    }
+
+    /// Notes by which connection an address was heard, if there is a way to it.
+    fn hear(&mut self, address: ActorAddress, peer: PeerId) -> bool {
+        let Some(Route::By { seen, .. }) = self.all.get_mut(&address) else { return false };
+        *seen = peer;
+        self.heard = Some((address, peer));
+        true
+    }
+
+    /// All of them, to be changed.
+    fn change(&mut self) -> &mut FxHashMap<ActorAddress, Route> {
+        (self.taken, self.heard) = (None, None);
+        &mut self.all
+    }
 }
 
 /// What a wait has brought.
@@ -112,7 +155,7 @@ impl Plane {
             port,
             admin,
             admin_address,
-            routes: FxHashMap::default(),
+            routes: Routes::default(),
             locating: 0,
             sweep_at: SWEEP,
             deferred: Vec::new(),
@@ -140,10 +183,12 @@ impl Plane {
             let _ = self.say(&ToAdminProcess::Frame(Carried::new(from, to, frame)));
             return;
         }
-        match self.routes.get_mut(&to) {
-            Some(Route::By { peer, .. }) => self.port.send(*peer, from, to, &frame),
+        if let Some(peer) = self.routes.to(&to) {
+            return self.port.send(peer, from, to, &frame);
+        }
+        match self.routes.change().get_mut(&to) {
             Some(Route::Locating(waiting)) => wait_for_route(waiting, from, frame),
-            None => {
+            _ => {
                 let mut waiting = Vec::new();
                 wait_for_route(&mut waiting, from, frame);
                 self.locate(to, waiting, false);
@@ -152,7 +197,8 @@ impl Plane {
     }
 
     fn locate(&mut self, address: ActorAddress, waiting: Vec<(ActorAddress, Frame)>, failed: bool) {
-        if !matches!(self.routes.insert(address, Route::Locating(waiting)), Some(Route::Locating(_))) {
+        if !matches!(self.routes.change().insert(address, Route::Locating(waiting)), Some(Route::Locating(_)))
+        {
             self.locating += 1;
         }
         let _ = self.say(&ToAdminProcess::Locate { address, failed });
@@ -201,24 +247,21 @@ impl Plane {
             PortEvent::Frame { peer, from, to, frame } => {
                 brought.frames += 1;
                 let now = *time.get_or_insert_with(now);
-                match routes.get_mut(&from) {
-                    Some(Route::By { seen, .. }) => *seen = peer,
-                    known => {
-                        if let Some(Route::Locating(waiting)) = known {
-                            *locating -= 1;
-                            // Whoever it is found us first.
-                            let waiting = waiting.drain(..);
-                            deferred.extend(waiting.map(|(sender, frame)| Later::Send {
-                                peer,
-                                from: sender,
-                                to: from,
-                                frame,
-                            }));
-                        }
-                        // Acknowledgements may have been lost with an earlier connection.
-                        deferred.push(Later::Back(from));
-                        routes.insert(from, Route::By { peer, seen: peer });
+                if !routes.is_heard(&from, peer) && !routes.hear(from, peer) {
+                    if let Some(Route::Locating(waiting)) = routes.change().get_mut(&from) {
+                        *locating -= 1;
+                        // Whoever it is found us first.
+                        let waiting = waiting.drain(..);
+                        deferred.extend(waiting.map(|(sender, frame)| Later::Send {
+                            peer,
+                            from: sender,
+                            to: from,
+                            frame,
+                        }));
                     }
+                    // Acknowledgements may have been lost with an earlier connection.
+                    deferred.push(Later::Back(from));
+                    routes.change().insert(from, Route::By { peer, seen: peer });
                 }
                 if !engines.frame(now, from, to, frame, out) {
                     deferred.push(Later::NotHere { peer, address: to, sender: from });
@@ -261,7 +304,8 @@ impl Plane {
                 Later::NotHere { peer, address, sender } => self.port.nobody(peer, address, sender),
                 Later::Back(address) => engines.peer_back(now, address, out),
                 Later::Nobody(peer, address) => {
-                    if matches!(self.routes.get(&address), Some(Route::By { peer: by, .. }) if *by == peer) {
+                    if matches!(self.routes.all.get(&address), Some(Route::By { peer: by, .. }) if *by == peer)
+                    {
                         self.lost_route(address, engines);
                     }
                 }
@@ -276,7 +320,7 @@ impl Plane {
 
     fn lost_peer(&mut self, now: Time, peer: PeerId, engines: &mut dyn Engines, out: &mut Outputs) {
         let mut lost = Vec::new();
-        for (address, route) in &mut self.routes {
+        for (address, route) in self.routes.change() {
             if let Route::By { peer: by, seen } = route
                 && *by == peer
             {
@@ -299,7 +343,7 @@ impl Plane {
 
     /// The address is not, or not any more, where it was. Whoever waits for it looks for it again.
     fn lost_route(&mut self, address: ActorAddress, engines: &mut dyn Engines) {
-        self.routes.remove(&address);
+        self.routes.change().remove(&address);
         if engines.is_owed_by(address) {
             self.locate(address, Vec::new(), true);
         }
@@ -314,15 +358,15 @@ impl Plane {
         engines: &mut dyn Engines,
         out: &mut Outputs,
     ) {
-        let Some(Route::Locating(waiting)) = self.routes.get_mut(&address) else { return };
+        let Some(Route::Locating(waiting)) = self.routes.change().get_mut(&address) else { return };
         let waiting = std::mem::take(waiting);
-        self.routes.remove(&address);
+        self.routes.change().remove(&address);
         self.locating -= 1;
         if waiting.is_empty() && !engines.is_owed_by(address) {
             return;
         }
         let peer = self.port.connect(locator);
-        self.routes.insert(address, Route::By { peer, seen: peer });
+        self.routes.change().insert(address, Route::By { peer, seen: peer });
         for (from, frame) in waiting {
             self.port.send(peer, from, address, &frame);
         }
@@ -339,7 +383,7 @@ impl Plane {
         engines: &mut dyn Engines,
         out: &mut Outputs,
     ) {
-        if let Some(Route::Locating(_)) = self.routes.remove(&address) {
+        if let Some(Route::Locating(_)) = self.routes.change().remove(&address) {
             self.locating -= 1;
         }
         engines.peer_gone(now, address, reason, details, out);
@@ -347,12 +391,13 @@ impl Plane {
 
     /// Forgets the way to addresses that nobody here waits for, when there are many: it can be asked for again.
     fn sweep(&mut self, engines: &dyn Engines) {
-        if self.routes.len() < self.sweep_at {
+        if self.routes.all.len() < self.sweep_at {
             return;
         }
         self.routes
+            .change()
             .retain(|address, route| matches!(route, Route::Locating(_)) || engines.is_owed_by(*address));
-        self.sweep_at = SWEEP.max(2 * self.routes.len());
+        self.sweep_at = SWEEP.max(2 * self.routes.all.len());
     }
 }
 

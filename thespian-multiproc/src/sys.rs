@@ -56,6 +56,12 @@ pub(crate) fn fork() -> io::Result<Forked> {
     }
 }
 
+/// Holds signals back until [`unblock_signals`].
+pub(crate) fn block_signals() {
+    // It cannot fail with a mask that the library made.
+    let _ = SigSet::all().thread_block();
+}
+
 /// Lets signals through again in a forked child that is ready for them.
 pub(crate) fn unblock_signals() {
     // It cannot fail with a mask that the library made.
@@ -200,6 +206,11 @@ pub(crate) fn reap() -> Option<(Pid, Ended)> {
     }
 }
 
+/// Waits until this child of this process has ended, or somebody else has asked how it did.
+pub(crate) fn await_end(child: Pid) {
+    while let Err(nix::errno::Errno::EINTR) = waitpid(child, None) {}
+}
+
 /// Ends a child of this process that has not been reaped, so that the pid is certainly still its own.
 pub(crate) fn kill_child(pid: Pid) {
     // It may have ended by itself and wait to be reaped.
@@ -216,6 +227,14 @@ pub(crate) fn children() -> Vec<Pid> {
 /// A pair of connected streams between two processes, closed on exec.
 pub(crate) fn stream_pair() -> io::Result<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)> {
     std::os::unix::net::UnixStream::pair()
+}
+
+/// Lets this be called when the program ends in order: when its `main` returns, or somebody exits.
+pub(crate) fn at_exit(act: extern "C" fn()) {
+    // SAFETY: the function lives as long as the program, which is never unloaded, and unwinds into nobody, as its kind says.
+    #[expect(unsafe_code, reason = "the library has no such call")]
+    // It fails only without memory for a list of more than 32 such functions.
+    let _ = unsafe { nix::libc::atexit(act) };
 }
 
 /// Takes standard input, which the host has put something else behind, and leaves nothing there.

@@ -6,7 +6,7 @@
 //! waits for one part of a large one, and not for all of it.
 //!
 //! No length is believed: the largest thing that one makes room for is a wire frame, and a message that comes in parts
-//! takes as much memory as has come of it.
+//! has room for four times as much as has come of it, of which it uses what has come.
 
 use std::fmt;
 
@@ -99,8 +99,13 @@ impl Inbox {
             rest = behind;
             match (head >> 24) as u8 {
                 FRAME => {
-                    let (from, to, frame) = self.decoder.frame(body).map_err(Violation::Malformed)?;
-                    happened(PortEvent::Frame { peer: self.peer, from, to, frame });
+                    // Not by way of a `?`, which would move all of it once more.
+                    match self.decoder.frame(body) {
+                        Ok((from, to, frame)) => {
+                            happened(PortEvent::Frame { peer: self.peer, from, to, frame });
+                        }
+                        Err(malformed) => return Err(Violation::Malformed(malformed)),
+                    }
                 }
                 kind => self.take_other(kind, body, happened)?,
             }
@@ -131,7 +136,7 @@ impl Inbox {
                 if part.is_empty() {
                     return Err(Violation::EmptyPart);
                 }
-                stream.extend_from_slice(part);
+                add(stream, part);
             }
             LAST => {
                 let number = body.first().copied();
@@ -139,7 +144,7 @@ impl Inbox {
                 let mut whole = std::mem::take(stream);
                 let is_control = number == Some(CONTROL_STREAM);
                 if is_control || !whole.is_empty() {
-                    whole.extend_from_slice(part);
+                    add(&mut whole, part);
                 }
                 if is_control {
                     happened(PortEvent::Control { peer, bytes: whole });
@@ -173,6 +178,16 @@ impl Inbox {
 }
 
 impl std::error::Error for Violation {}
+
+/// Adds a part to a message. Room that is not used costs nothing yet, and each time that there is too little of it may cost a
+/// copy of all that has come.
+fn add(message: &mut Vec<u8>, part: &[u8]) {
+    let size = message.len() + part.len();
+    if size > message.capacity() {
+        message.reserve_exact(4 * size - message.len());
+    }
+    message.extend_from_slice(part);
+}
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use thespian_conformance::processes::{
-    LINGER, Process, ProcessScenario, Processes, admins, eventually, of_this_run,
+    LINGER, Process, ProcessScenario, Processes, admins, eventually, of_this_run, zombies,
 };
 use thespian_core::{ActorSpec, ActorSystem, Error};
 use thespian_multiproc::Multiproc;
@@ -21,6 +21,8 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("ends::the_lifeline_alone_suffices", the_lifeline_alone_suffices),
     ("ends::an_admin_that_dies_mid_create_leaves_nothing", an_admin_that_dies_mid_create_leaves_nothing),
     ("ends::everything_ends_with_the_process_that_forks", everything_ends_with_the_process_that_forks),
+    ("ends::an_ended_admin_is_buried", an_ended_admin_is_buried),
+    ("ends::the_children_of_a_program_are_its_own", the_children_of_a_program_are_its_own),
     ("ends::an_actor_ends_the_system", an_actor_ends_the_system),
     ("ends::an_operator_ends_the_system", an_operator_ends_the_system),
 ];
@@ -28,10 +30,14 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
 /// For bases whose systems are joined.
 pub(crate) const JOINING: &[ProcessScenario] = &[
     ("ends::a_system_outlives_its_starter", a_system_outlives_its_starter),
+    (
+        "ends::an_admin_is_buried_by_a_program_that_has_let_go",
+        an_admin_is_buried_by_a_program_that_has_let_go,
+    ),
     ("ends::a_program_that_only_joined_ends_the_system", a_program_that_only_joined_ends_the_system),
 ];
 
-pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::starter", starter)];
+pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::starter", starter), ("program::child", child)];
 
 /// The capability that says where the admin of a system listens (guide section 9.4).
 const ADMIN_PORT: &str = "Admin Port";
@@ -135,6 +141,64 @@ fn a_system_outlives_its_starter(ground: &Processes) {
     assert!(answers(&system, &heir));
     system.shutdown().expect("down");
     assert!(eventually(LINGER, || of_this_run().is_empty()), "{:?}", of_this_run());
+}
+
+/// Nothing of a process is left, not even how it ended.
+fn is_buried(process: &Process) -> bool {
+    eventually(LINGER, || Process::of(process.pid).began != process.began)
+}
+
+fn an_ended_admin_is_buried(ground: &Processes) {
+    for kill in [false, true] {
+        let system = ground.system();
+        let admin = admins().remove(0);
+        match kill {
+            true => admin.signal(Signal::SIGKILL).expect("killed"),
+            false => system.shutdown().expect("down"),
+        }
+        assert!(is_buried(&admin), "{}", Process::of(admin.pid));
+        assert!(eventually(LINGER, || system.is_down()));
+    }
+}
+
+fn an_admin_is_buried_by_a_program_that_has_let_go(ground: &Processes) {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        drop(ground.system());
+        let admin = admins().remove(0);
+        admin.signal(signal).expect("sent");
+        assert!(is_buried(&admin), "{signal}: {}", Process::of(admin.pid));
+    }
+}
+
+/// Ends at once, with the code it is told, or waits to be let go first.
+fn child(ground: &Processes) {
+    let (code, waits) = match ground.argument().split_once(' ') {
+        Some((code, _)) => (code.to_string(), true),
+        None => (ground.argument(), false),
+    };
+    if waits {
+        let _ = std::io::stdin().read_line(&mut String::new());
+    }
+    std::process::exit(code.parse().expect("a code"));
+}
+
+fn the_children_of_a_program_are_its_own(ground: &Processes) {
+    // One that has ended and of which nobody has asked how, one that ends while the system runs, one that outlives it.
+    let mut early = ground.program("program::child", "3");
+    assert!(eventually(SOON, || zombies().iter().any(|zombie| zombie.pid == early.id())));
+    let mut during = ground.program("program::child", "4 later");
+    let mut late = ground.program("program::child", "5 later");
+    let system = ground.system();
+    let admin = admins().remove(0);
+    drop(during.stdin.take());
+    assert!(eventually(SOON, || zombies().iter().any(|zombie| zombie.pid == during.id())));
+    system.shutdown().expect("down");
+    assert!(is_buried(&admin), "{}", Process::of(admin.pid));
+    let ended: Vec<u32> = zombies().iter().map(|zombie| zombie.pid).collect();
+    assert!(ended.contains(&early.id()) && ended.contains(&during.id()), "{ended:?}");
+    drop(late.stdin.take());
+    let codes = [&mut early, &mut during, &mut late].map(|child| child.wait().expect("it is ours").code());
+    assert_eq!(codes, [Some(3), Some(4), Some(5)]);
 }
 
 /// Everybody notices the end of the system, and nothing is left of it.

@@ -8,7 +8,7 @@ use thespian_conformance::processes::{LINGER, ProcessScenario, Processes, admins
 use thespian_core::{ActorAddress, ActorSpec, ActorSystem, AttachProblem, Error};
 
 use super::actors::{Deed, Doer, SOON, answers, ask};
-use super::deaths::{Family, Gate};
+use super::deaths::{BUSY, Family, Gate};
 use super::ends::{join, port};
 
 /// For bases whose systems are joined.
@@ -18,11 +18,21 @@ pub(crate) const JOINING: &[ProcessScenario] = &[
         "programs::programs_that_start_at_one_moment_share_a_system",
         programs_that_start_at_one_moment_share_a_system,
     ),
+    (
+        "programs::a_program_that_ends_has_acknowledged_its_answers",
+        a_program_that_ends_has_acknowledged_its_answers,
+    ),
+    ("programs::what_a_program_told_before_it_ended_arrives", what_a_program_told_before_it_ended_arrives),
+    (
+        "programs::a_program_that_ends_is_not_kept_by_an_actor_that_blocks",
+        a_program_that_ends_is_not_kept_by_an_actor_that_blocks,
+    ),
     ("programs::a_system_on_its_way_down_is_not_joined", a_system_on_its_way_down_is_not_joined),
     ("programs::a_place_is_free_after_a_killed_admin", a_place_is_free_after_a_killed_admin),
 ];
 
-pub(crate) const PROGRAMS: &[ProcessScenario] = &[("program::client", client)];
+pub(crate) const PROGRAMS: &[ProcessScenario] =
+    &[("program::client", client), ("program::asker", asker), ("program::teller", teller)];
 
 /// Joins the system at the port it is told, adds to a named counter, waits to be let go, and asks that.
 fn client(ground: &Processes) {
@@ -53,6 +63,63 @@ fn let_go(clients: Vec<Child>) {
         writeln!(client.stdin.take().expect("it is piped"), "go").expect("it listens");
         assert!(client.wait().expect("it ends").success());
     }
+}
+
+/// Joins the system at the port it is told, asks a named counter, and ends with the answer, and with the system in its hands.
+fn asker(ground: &Processes) {
+    let system = join(ground, ground.argument().parse().expect("a port")).expect("joined");
+    assert_eq!(count(&system), 0);
+    std::process::exit(0);
+}
+
+/// The same with a hundred messages instead of the question.
+fn teller(ground: &Processes) {
+    let system = join(ground, ground.argument().parse().expect("a port")).expect("joined");
+    let counter = system.find_actor("counter").expect("up").expect("there");
+    (0..100).for_each(|_| system.tell(&counter, 1_u64).expect("told"));
+    std::process::exit(0);
+}
+
+fn a_program_that_ends_has_acknowledged_its_answers(ground: &Processes) {
+    let system = ground.system();
+    let counter = system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("created");
+    for _ in 0..10 {
+        let mut asker = ground.program("program::asker", &port(&system).to_string());
+        assert!(asker.wait().expect("it ends").success());
+        // By when the counter has noticed.
+        assert!(answers(&system, &counter));
+    }
+    let counters = system.status().expect("up").counters;
+    assert_eq!(counters.dead_lettered, 0, "{counters}");
+    system.shutdown().expect("down");
+}
+
+fn what_a_program_told_before_it_ended_arrives(ground: &Processes) {
+    let system = ground.system();
+    system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("created");
+    for ended in 1..=5 {
+        let mut teller = ground.program("program::teller", &port(&system).to_string());
+        assert!(teller.wait().expect("it ends").success());
+        assert_eq!(count(&system), 100 * ended);
+    }
+    system.shutdown().expect("down");
+}
+
+fn a_program_that_ends_is_not_kept_by_an_actor_that_blocks(ground: &Processes) {
+    let system = ground.system();
+    let counter = system.create(ActorSpec::of::<Doer>().global_name("counter")).expect("created");
+    let gate = Gate::new(&ground.folder());
+    system.tell(&counter, gate.deed()).expect("told");
+    assert!(eventually(SOON, || gate.is_read()));
+    let mut teller = ground.program("program::teller", &port(&system).to_string());
+    let mut status = None;
+    let ended = eventually(BUSY * 2 * LINGER, || {
+        status = teller.try_wait().expect("it is ours");
+        status.is_some()
+    });
+    assert!(ended && status.is_some_and(|status| status.success()), "{status:?}");
+    gate.open();
+    system.shutdown().expect("down");
 }
 
 fn count(system: &ActorSystem) -> u64 {

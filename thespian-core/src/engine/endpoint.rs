@@ -209,6 +209,11 @@ impl Endpoint {
         self.links.as_ref().map_or(0, |links| links.unacknowledged())
     }
 
+    /// The bytes of these.
+    pub fn unacknowledged_bytes(&self) -> usize {
+        self.links.as_ref().map_or(0, |links| links.bytes())
+    }
+
     /// What became of the caller's messages.
     pub fn counters(&self) -> &Counters {
         &self.counters

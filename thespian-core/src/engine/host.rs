@@ -455,7 +455,10 @@ impl Host {
             return;
         }
         self.outgoing = self.outgoing.saturating_sub(count);
-        if self.paused && self.outgoing <= self.limits.outgoing_low {
+        if self.paused
+            && self.outgoing <= self.limits.outgoing_low
+            && self.outgoing_bytes() <= self.limits.outgoing_bytes / 2
+        {
             self.go_on(now, out);
         }
         if self.phase != Phase::Running {
@@ -517,7 +520,8 @@ impl Host {
         for undelivered in progress.undelivered {
             self.undelivered(now, undelivered, out);
         }
-        if progress.acknowledged > 0 {
+        // What the runtime sent for the actor does not count as a message, but its bytes do.
+        if progress.acknowledged > 0 || self.paused {
             self.credited(now, progress.acknowledged, out);
         }
     }
@@ -634,7 +638,9 @@ impl Host {
                 out.transmit(envelope);
             }
         }
-        if self.outgoing >= self.limits.outgoing_high && !self.paused {
+        let has_much =
+            self.outgoing >= self.limits.outgoing_high || self.outgoing_bytes() >= self.limits.outgoing_bytes;
+        if has_much && !self.paused {
             self.pause(now, out);
         }
     }
@@ -652,6 +658,12 @@ impl Host {
         // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
         // in due order: each would otherwise have to find its place among the others.
         self.wake(now);
+    }
+
+    /// The size of all messages to other processes that nobody has dealt with yet.
+    #[inline]
+    fn outgoing_bytes(&self) -> usize {
+        self.links.as_ref().map_or(0, |links| links.bytes())
     }
 
     #[cold]

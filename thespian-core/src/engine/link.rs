@@ -195,8 +195,9 @@ pub struct Links {
     forgot: bool,
     /// Incoming links on which something has been dealt with since the last acknowledgement.
     progressed: Vec<(u32, Lane)>,
-    /// How many messages are not acknowledged.
+    /// How many messages are not acknowledged, and their bytes.
     unacknowledged: usize,
+    bytes: usize,
     /// No deadline comes before this; the next may come later.
     due: Time,
     /// The names of the types that were sent.
@@ -253,6 +254,7 @@ impl Links {
             forgot: false,
             progressed: Vec::new(),
             unacknowledged: 0,
+            bytes: 0,
             due: Time::FAR,
             names: KnownNames::new(),
             buffer: Vec::new(),
@@ -305,6 +307,7 @@ impl Links {
                 none.insert(Box::new(Outgoing::new(self.opened, self.carrier, now, &self.limits)))
             }
         };
+        self.bytes += kept.bytes.len();
         link.send(now, route, kept, &self.limits, out);
         self.unacknowledged += 1;
         self.due = self.due.min(link.due());
@@ -531,12 +534,14 @@ impl Links {
             return progress;
         }
         let route = Route { me: self.me, peer: from, lane };
+        let before = link.bytes();
         let (done, counted) = match gaps {
             Some(gaps) if !is_on(Bug::LostIsHandled) => {
                 link.settle_but(now, route, handled, gaps, &self.limits, &mut progress)
             }
             _ => link.settle(now, handled, &self.limits),
         };
+        self.bytes -= before - link.bytes();
         progress.acknowledged = counted;
         if !is_on(Bug::WindowLeak) {
             link.fill(now, route, &self.limits, out);
@@ -580,6 +585,7 @@ impl Links {
         let route = Route { me: self.me, peer: peer.address, lane };
         if let Some(link) = peer.outgoing[lane as usize].take() {
             self.count -= 1;
+            self.bytes -= link.bytes();
             self.let_go(link.len());
             progress.give_up_all(*link, route, reason, details, maybe_handled);
         }
@@ -619,7 +625,9 @@ impl Links {
             for lane in Lane::ALL {
                 let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
                 let route = Route { me: self.me, peer: peer.address, lane };
+                let before = link.bytes();
                 gone += link.expire(now, route, &mut progress);
+                self.bytes -= before - link.bytes();
                 if let Some(below) = link.resend(now, &self.limits)
                     && !is_on(Bug::NoResend)
                 {
@@ -654,6 +662,12 @@ impl Links {
     pub fn in_flight(&self, to: &ActorAddress, lane: Lane) -> usize {
         let number = self.numbers.get(to);
         number.and_then(|number| self.outgoing(*number, lane)).map_or(0, |link| link.in_flight())
+    }
+
+    /// The bytes of all messages that are not acknowledged. Costs nothing.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many messages are not acknowledged. Costs nothing.

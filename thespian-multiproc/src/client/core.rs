@@ -30,8 +30,8 @@ const CLOSED_AT_ONCE: usize = 32;
 /// How many idle engines are kept for endpoints to come.
 const SPARE_ENDPOINTS: usize = 64;
 
-/// How long the last words of a client may take to be written.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the last words of a client may take to be written and read.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,17 +122,19 @@ impl Engines for Endpoints {
     }
 }
 
+/// What came of [greeting](Core::attach) an admin.
+pub(super) enum Welcomed {
+    /// The program is a client of its system.
+    In(Box<Core>),
+    /// The system ended meanwhile.
+    Gone,
+    /// It has not greeted back.
+    Not,
+}
+
 impl Core {
-    /// Greets the admin.
-    ///
-    /// # Errors
-    ///
-    /// When it does not greet back in time. `None` if it ended meanwhile.
-    pub(super) fn attach(
-        attached: Attached,
-        base: &'static str,
-        patience: Duration,
-    ) -> Result<Option<Core>, Error> {
+    /// Greets the admin, and waits until it greets back, at most so long.
+    pub(super) fn attach(attached: Attached, base: &'static str, patience: Duration) -> Welcomed {
         let Attached { mut port, admin, .. } = attached;
         let hello = ToAdminProcess::Attach { locator: port.locator(), pid: std::process::id() };
         let hello = control::encode(&hello).expect("it holds no message");
@@ -157,19 +159,11 @@ impl Core {
             });
         }
         let Some(welcome) = welcome else {
-            if lost {
-                return Ok(None);
-            }
-            return Err(Error::StartupFailure {
-                base: base.into(),
-                cause: format!(
-                    "the admin of the system said nothing within {patience:?} when this program introduced itself"
-                ),
-            });
+            return if lost { Welcomed::Gone } else { Welcomed::Not };
         };
         let mut welcome = *welcome;
         let carrier = port.carrier();
-        Ok(Some(Core {
+        Welcomed::In(Box::new(Core {
             plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
             endpoints: Endpoints(BTreeMap::new()),
             out: Outputs::new(),
@@ -311,14 +305,18 @@ impl Core {
 
     /// Whether too many messages of an endpoint are outstanding for another one.
     pub(super) fn is_full(&self, endpoint: &ActorAddress) -> bool {
-        let outstanding = self.endpoints.0.get(endpoint).map_or(0, Endpoint::unacknowledged);
-        outstanding >= self.limits.outgoing_high as usize
+        self.endpoints.0.get(endpoint).is_some_and(|endpoint| {
+            endpoint.unacknowledged() >= self.limits.outgoing_high as usize
+                || endpoint.unacknowledged_bytes() >= self.limits.outgoing_bytes
+        })
     }
 
     /// Whether there are few enough again.
     pub(super) fn has_room(&self, endpoint: &ActorAddress) -> bool {
-        let outstanding = self.endpoints.0.get(endpoint).map_or(0, Endpoint::unacknowledged);
-        outstanding <= self.limits.outgoing_low as usize
+        self.endpoints.0.get(endpoint).is_none_or(|endpoint| {
+            endpoint.unacknowledged() <= self.limits.outgoing_low as usize
+                && endpoint.unacknowledged_bytes() <= self.limits.outgoing_bytes / 2
+        })
     }
 
     /// What an endpoint has for its caller.
@@ -559,9 +557,9 @@ impl Core {
         }
     }
 
-    /// The program lets the system go: what it has told is written.
-    pub(super) fn last_words(&mut self) {
-        let until = Instant::now() + LAST_WORDS;
+    /// The program lets the system go, or ends: what it has told is written, what it owes is acknowledged, and the others
+    /// have read that. Until then at most.
+    pub(super) fn last_words(&mut self, until: Instant) {
         self.perform();
         self.flush();
         self.say_closed();
@@ -570,8 +568,13 @@ impl Core {
             self.turn(Some(Duration::from_millis(10)));
             self.flush();
         }
+        self.down = true;
         self.plane.disconnect_all();
         self.flush();
+        while self.plane.has_unwritten() && Instant::now() < until {
+            self.turn(Some(Duration::from_millis(10)));
+            self.flush();
+        }
     }
 }
 

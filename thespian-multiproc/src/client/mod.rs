@@ -5,27 +5,26 @@
 //! taken.
 
 mod core;
+mod farewell;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use thespian_core::driver::panics;
-use thespian_core::transport::Attached;
+use thespian_core::transport::{Attached, Locator};
 use thespian_core::{
-    ActorAddress, ActorSpec, Answer, AnyMessage, Capabilities, Error, RunningSystem, Time, Timeout, Value,
+    ActorAddress, ActorSpec, Answer, AnyMessage, AttachProblem, Capabilities, Error, RunningSystem, Time,
+    Timeout, Value,
 };
 
-use self::core::{Core, Waiter};
+use self::core::{Core, Waiter, Welcomed};
 use crate::clock::Clock;
 
 /// How long the keeper leaves the connections alone after a caller has used them: callers usually come again.
 const TICK: Duration = Duration::from_millis(10);
-
-/// How long an admin that has accepted a client may take to greet it.
-const GREETING: Duration = Duration::from_secs(10);
 
 /// The longest that one wait takes, so that a clock that is off does no harm.
 const LONG: Duration = Duration::from_secs(60);
@@ -59,6 +58,15 @@ impl Shared {
         self.wanting.fetch_add(1, Ordering::SeqCst);
         self.waker.wake_by_ref();
         let core = self.core.lock();
+        self.wanting.fetch_sub(1, Ordering::SeqCst);
+        core
+    }
+
+    /// The same, unless whoever has it does not give it up in time.
+    fn lock_until(&self, until: Instant) -> Option<MutexGuard<'_, Core>> {
+        self.wanting.fetch_add(1, Ordering::SeqCst);
+        self.waker.wake_by_ref();
+        let core = self.core.try_lock_until(until);
         self.wanting.fetch_sub(1, Ordering::SeqCst);
         core
     }
@@ -130,11 +138,24 @@ impl ClientSystem {
     ///
     /// # Errors
     ///
-    /// When its admin does not greet back. `None` if it ended meanwhile.
-    pub(crate) fn new(attached: Attached, base: &'static str) -> Result<Option<ClientSystem>, Error> {
+    /// When its admin does not greet back within the limit. `None` if it ended meanwhile.
+    pub(crate) fn new(
+        attached: Attached,
+        base: &'static str,
+        place: &Locator,
+        greeting: Duration,
+    ) -> Result<Option<ClientSystem>, Error> {
         panics::install_hook();
         let waker = attached.port.waker();
-        let Some(core) = Core::attach(attached, base, GREETING)? else { return Ok(None) };
+        let core = match Core::attach(attached, base, greeting) {
+            Welcomed::In(core) => *core,
+            Welcomed::Gone => return Ok(None),
+            Welcomed::Not => {
+                let (base, place) = (base.into(), place.to_string());
+                let problem = AttachProblem::Unwelcoming { waited: greeting };
+                return Err(Error::AttachFailure { base, place, problem });
+            }
+        };
         let admin = core.admin();
         let shared = Arc::new(Shared {
             clock: core.clock(),
@@ -144,6 +165,7 @@ impl ClientSystem {
             keeper: Condvar::new(),
             ended: AtomicBool::new(false),
         });
+        farewell::expect_of(&shared);
         let keeper = std::thread::Builder::new().name("thespian".into());
         let keeper = keeper.spawn({
             let shared = shared.clone();
@@ -253,7 +275,7 @@ fn keep(shared: &Shared) {
         core.perform();
         core.flush();
     }
-    core.last_words();
+    core.last_words(Instant::now() + core::LAST_WORDS);
 }
 
 impl RunningSystem for ClientSystem {

@@ -21,6 +21,7 @@ pub(super) struct Outgoing {
     /// What waits for room in the window.
     queue: VecDeque<Kept>,
     flight_bytes: usize,
+    queue_bytes: usize,
     /// What was given up and the target may still hold.
     ghosts: Ghosts,
     window: u32,
@@ -75,6 +76,7 @@ impl Outgoing {
             repeated: VecDeque::new(),
             queue: VecDeque::new(),
             flight_bytes: 0,
+            queue_bytes: 0,
             ghosts: Ghosts::default(),
             window: limits.window,
             limited: false,
@@ -90,6 +92,12 @@ impl Outgoing {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.flight.len() + self.queue.len()
+    }
+
+    /// The bytes of these.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.flight_bytes + self.queue_bytes
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -135,6 +143,7 @@ impl Outgoing {
         if self.queue.is_empty() && self.has_room(kept.bytes.len(), limits) {
             self.transmit(now, route, kept, limits, out);
         } else {
+            self.queue_bytes += kept.bytes.len();
             self.queue.push_back(kept);
         }
     }
@@ -147,6 +156,7 @@ impl Outgoing {
                 return;
             }
             let Some(kept) = self.queue.pop_front() else { return };
+            self.queue_bytes -= size;
             self.last_used = now;
             self.transmit(now, route, kept, limits, out);
         }
@@ -324,6 +334,7 @@ impl Outgoing {
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
+            self.queue_bytes -= kept.bytes.len();
             progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", false);
         }
         before - self.len()
