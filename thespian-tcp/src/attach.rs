@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use thespian_core::transport::{Attached, Locator, Role};
 use thespian_core::{AttachProblem, Error};
-use thespian_transport::holder::{self, Kind};
 use thespian_transport::Failure;
 use thespian_transport::handshake::{Refused, VERSIONS};
+use thespian_transport::holder::{self, Kind};
 
 use crate::settings::{NAME, Tcp, failure};
 

@@ -290,9 +290,11 @@ pub(crate) fn failure(cause: String) -> Error {
 
 fn cannot_listen(place: SocketAddr, error: &io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            Error::PlaceTaken { base: NAME.into(), place: place.to_string(), holder: holder::of(Kind::Tcp, place) }
-        }
+        io::ErrorKind::AddrInUse => Error::PlaceTaken {
+            base: NAME.into(),
+            place: place.to_string(),
+            holder: holder::of(Kind::Tcp, place),
+        },
         io::ErrorKind::AddrNotAvailable => failure(format!(
             "{} is no address of this machine (address not local): give Tcp::bind or {ADDRESS_VARIABLE} one that is",
             place.ip()

@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_with_its_key_alone_and_unchanged() {
-        let items: [(Item, &[u8]); 3] = [(Item::Frame, b"one"), (Item::Question, b""), (Item::Control, b"two")];
+        let items: [(Item, &[u8]); 3] =
+            [(Item::Frame, b"one"), (Item::Question, b""), (Item::Control, b"two")];
         let bytes = draft(&items).seal(7, 9, &key(1)).to_vec();
         let sealed = Sealed::read(&bytes).expect("a datagram of a session");
         assert_eq!((sealed.session, sealed.counter), (7, 9));

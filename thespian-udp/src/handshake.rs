@@ -350,7 +350,13 @@ mod tests {
 
     fn local(base: &str, system: Option<u128>, role: Role) -> Local {
         let secret = Secret::new(vec![7; 32]);
-        Local { base: base.into(), system: system.map(SystemId::from_bits), role, secret, binding: Vec::new() }
+        Local {
+            base: base.into(),
+            system: system.map(SystemId::from_bits),
+            role,
+            secret,
+            binding: Vec::new(),
+        }
     }
 
     fn place() -> SocketAddr {
@@ -362,7 +368,9 @@ mod tests {
         let (host, admin) = (local("b", Some(1), Role::Host), local("b", Some(1), Role::Admin));
         let said = hello(&host, [1; 16], 5);
         let first = hello_word(&[1; 16], &said, None);
-        let Ok(Word::Hello { hello, proof: None, .. }) = read(&first) else { panic!("a hello without proof") };
+        let Ok(Word::Hello { hello, proof: None, .. }) = read(&first) else {
+            panic!("a hello without proof")
+        };
         assert_eq!((hello.session, check(&admin, &hello)), (5, Ok(())));
         let key = Secret::new(vec![9; 32]);
         let answer = cookie_word(&hello.nonce, &cookie(&key, 3, place(), &hello.nonce));
@@ -373,7 +381,9 @@ mod tests {
         let Ok(Word::Hello { said: heard, proof: Some((brought, proof)), .. }) = read(&second) else {
             panic!("a hello with proof")
         };
-        assert!(is_cookie(&key, 4, place(), &nonce, &brought) && !is_cookie(&key, 5, place(), &nonce, &brought));
+        assert!(
+            is_cookie(&key, 4, place(), &nonce, &brought) && !is_cookie(&key, 5, place(), &nonce, &brought)
+        );
         assert!(!is_cookie(&key, 4, SocketAddr::from(([127, 0, 0, 1], 4712)), &nonce, &brought));
         assert!(has_secret(&admin.secret, heard, &brought, &proof));
         let welcome = welcome(&admin, [2; 16], 8).expect("it has a system");

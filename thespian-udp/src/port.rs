@@ -327,7 +327,9 @@ impl UdpPort {
     /// Puts an item into the next datagram of a session, if the host has not ended it.
     #[inline]
     fn put(&mut self, peer: PeerId, item: Item, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(session) = self.sessions.get_mut(&peer.0).filter(|session| !session.is_leaving) else { return };
+        let Some(session) = self.sessions.get_mut(&peer.0).filter(|session| !session.is_leaving) else {
+            return;
+        };
         let sent = session.put(&mut self.socket, item, write);
         if !session.is_listed_dirty {
             session.is_listed_dirty = true;
@@ -489,7 +491,9 @@ impl Port for UdpPort {
     fn disconnect(&mut self, peer: PeerId) {
         // One that failed already has a last event under way, which the host no longer wants.
         self.queued.retain(|event| !matches!(event, PortEvent::Down { peer: down, .. } if *down == peer));
-        let Some(session) = self.sessions.get_mut(&peer.0).filter(|session| !session.is_leaving) else { return };
+        let Some(session) = self.sessions.get_mut(&peer.0).filter(|session| !session.is_leaving) else {
+            return;
+        };
         session.leave(Instant::now());
         let place = session.place.take();
         let has_last_words = session.has_last_words();

@@ -140,7 +140,9 @@ impl Failure {
             }
             Failure::Refused(_) => DownReason::Stranger,
             Failure::Unreachable(error) => trouble(&error.to_string()),
-            Failure::TooLong => trouble("the process there says what it may not: a control message without end"),
+            Failure::TooLong => {
+                trouble("the process there says what it may not: a control message without end")
+            }
             Failure::Ended(text) => trouble(text),
             Failure::BadLocator => trouble("the place is not an address and a port, such as 127.0.0.1:4711"),
         }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thespian_core::transport::{Attached, Identity, LinkedTransport, Locator, Port, Transport};
 use thespian_core::{Capabilities, DecodeLimits, Error, Limits, SystemId, decode, encode};
+use thespian_transport::PortLimits;
 use thespian_transport::handshake::Local;
 use thespian_transport::holder::{self, Kind};
 use thespian_transport::secret::{self, SHORTEST, Secret};
-use thespian_transport::PortLimits;
 
 use crate::attach;
 use crate::port::UdpPort;
@@ -301,9 +301,11 @@ pub(crate) fn failure(cause: String) -> Error {
 
 fn cannot_listen(place: SocketAddr, error: &io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            Error::PlaceTaken { base: NAME.into(), place: place.to_string(), holder: holder::of(Kind::Udp, place) }
-        }
+        io::ErrorKind::AddrInUse => Error::PlaceTaken {
+            base: NAME.into(),
+            place: place.to_string(),
+            holder: holder::of(Kind::Udp, place),
+        },
         io::ErrorKind::AddrNotAvailable => failure(format!(
             "{} is no address of this machine (address not local): give Udp::bind or {ADDRESS_VARIABLE} one that is",
             place.ip()

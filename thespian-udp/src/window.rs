@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn it_agrees_with_a_list_of_all_that_came() {
-        let (mut window, mut all, mut newest, mut random) = (Window::new(), Vec::new(), 0, 1_u64);
+        let (mut window, mut all, mut newest, mut random) = (Window::new(), Vec::new(), 0_u64, 1_u64);
         for _ in 0..20_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let counter = (newest + 40).saturating_sub((random >> 33) % 1_200);

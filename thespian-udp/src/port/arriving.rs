@@ -77,8 +77,7 @@ impl UdpPort {
         self.has_word = false;
         while let Some(place) = self.socket.undelivered() {
             for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
-                let is_connecting =
-                    self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
+                let is_connecting = self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
                 let failure = if is_connecting { Failure::NobodyListens } else { Failure::Closed };
                 self.end(peer, failure, happened);
             }
@@ -121,7 +120,8 @@ impl UdpPort {
     #[inline]
     fn of_session(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
         let Some(sealed) = Sealed::read(bytes) else { return };
-        let Some(session) = self.sessions.get_mut(&sealed.session).filter(|session| session.has_keys()) else {
+        let Some(session) = self.sessions.get_mut(&sealed.session).filter(|session| session.has_keys())
+        else {
             return self.say_unknown(&sealed.seal, from);
         };
         // It came before.
@@ -274,7 +274,8 @@ impl UdpPort {
             return self.refuse(nonce, &reason, from);
         }
         let era = self.era();
-        let brought = proof.filter(|(cookie, _)| handshake::is_cookie(&self.cookies, era, from, nonce, cookie));
+        let brought =
+            proof.filter(|(cookie, _)| handshake::is_cookie(&self.cookies, era, from, nonce, cookie));
         let Some((cookie, proof)) = brought else {
             let cookie = handshake::cookie(&self.cookies, era, from, nonce);
             let sent = self.socket.send(&handshake::cookie_word(nonce, &cookie), from);
