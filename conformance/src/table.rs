@@ -101,6 +101,16 @@ pub const BASES: &[BaseRow] = &[
             (Ability::Sources, SOURCES),
         ],
     },
+    BaseRow {
+        name: "multiprocQueueBase",
+        cannot: &[
+            (Ability::Shared, SHARED),
+            (Ability::Joining, "the system is that of the process that started it (section 9.3)"),
+            (Ability::ForkServer, "as in the guide (section 9.3)"),
+            (Ability::Conventions, "as in the guide (section 9.3)"),
+            (Ability::Sources, SOURCES),
+        ],
+    },
 ];
 
 /// What no base with processes can do yet, or ever.

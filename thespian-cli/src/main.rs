@@ -40,13 +40,15 @@
 //! addresses are text, and what is not known is `null`.
 //!
 //! - `status`: `place`, `base`, `admin_address`, `state` (`running`, `shutting down`), `uptime_seconds`, `actor_count`, `counters`
-//!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`, `lost`, `late`), `dead_letter_handler`,
+//!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`, `lost`, `late`), `outgoing` (messages that
+//!   nobody has handled yet), `outgoing_bytes`, `dead_letter_handler`, `dead_letters_dropped` (that came too fast for their handler, or
+//!   for the admin),
 //!   `global_names` (name to address), `capabilities` (name to value).
 //! - `actors`: `place`, `actor_count`, `actors`: a list, in which each comes after its parent, of `address`, `parent`, `name` (its
 //!   global name), `answered`, `type`, `pid`, `state` (`idle`, `busy`, `paused`, `exiting`), `busy_seconds`, `memory_rss_bytes`,
 //!   `memory_pss_bytes` (its share of what it shares with others), `queue_user`, `queue_system`, `queue_outgoing`,
-//!   `pending_wakeups`, `handled_per_second`, `counters`. Where a system has more actors than it lists (`Limits::status_actors`),
-//!   `actor_count` is larger than the list is long.
+//!   `queue_user_bytes`, `queue_system_bytes`, `queue_outgoing_bytes`, `pending_wakeups`, `handled_per_second`, `counters`. Where a
+//!   system has more actors than it lists (`Limits::status_actors`), `actor_count` is larger than the list is long.
 //! - `ping`: `place`, `sent`, `answered`, `round_trip_seconds` (a list), `minimum_seconds`, `mean_seconds`, `maximum_seconds`.
 //! - `logs`: `place`, `log_file`; it follows nothing.
 //! - `shutdown`: `place`, `base`, `actors_ended`, `seconds`.

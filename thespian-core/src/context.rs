@@ -157,6 +157,13 @@ impl<'a> Context<'a> {
         self.environment.flush(*self.me, self.actions);
     }
 
+    /// Whether the attempt has asked for more than [`Limits::actions_per_attempt`](crate::Limits::actions_per_attempt), and so
+    /// fails whatever the handler returns: for actors that wrap another, and take note of what it has done.
+    #[inline]
+    pub fn is_overrun(&self) -> bool {
+        self.actions.is_overrun()
+    }
+
     /// Makes this actor the one that handles dead letters, or stops it being that (guide section 5.6, decision D21).
     pub fn handle_dead_letters(&mut self, start_handling: bool) {
         self.request(Request::HandleDeadLetters(start_handling));

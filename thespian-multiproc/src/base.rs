@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use thespian_core::transport::{Attached, Locator, Transport};
+use thespian_core::transport::{Attached, Lifetime, Locator, Transport};
 use thespian_core::{AttachProblem, Base, Error, RunningSystem, Settings};
 
 use crate::client::ClientSystem;
@@ -112,6 +112,8 @@ impl Multiproc {
             settings.capabilities.set(LOG_FILE, path.display().to_string());
         }
         read_only.insert(LOG_FILE.into());
+        read_only.extend(self.transport.read_only().iter().map(|name| String::from(*name)));
+        let has_owner = self.transport.lifetime() == Lifetime::OfItsStarter;
         launch::launch(&Setup {
             base: base.into(),
             transport: self.transport.settings(),
@@ -123,6 +125,7 @@ impl Multiproc {
             ties: self.ties,
             logging: self.logging.clone(),
             detached: self.detached,
+            owner: has_owner.then(std::process::id),
         })
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) logging: Logging,
     /// Whether nothing is printed.
     pub(crate) detached: bool,
+    /// The process with which the system ends, if it ends with the one that starts it.
+    pub(crate) owner: Option<u32>,
 }
 
 /// The stack of the thread that waits for an admin's end.

@@ -5,7 +5,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
@@ -209,6 +209,29 @@ pub(crate) fn reap() -> Option<(Pid, Ended)> {
 /// Waits until this child of this process has ended, or somebody else has asked how it did.
 pub(crate) fn await_end(child: Pid) {
     while let Err(nix::errno::Errno::EINTR) = waitpid(child, None) {}
+}
+
+/// A descriptor that can be read when this process's parent has ended, however it does.
+///
+/// It is tied to the process: a parent-death signal would come when the thread ends that started this process.
+///
+/// # Errors
+///
+/// What the system says (`ENOSYS` before Linux 5.3), and that the parent is another process by now than the one with this
+/// pid: it has ended already.
+pub(crate) fn parent(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes a number and flags, of which there are none, and touches no memory.
+    #[expect(unsafe_code, reason = "the library has no such call")]
+    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid.as_raw(), 0) };
+    let descriptor = RawFd::try_from(nix::errno::Errno::result(opened)?).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just made this descriptor for this process, and nobody else knows of it.
+    #[expect(unsafe_code, reason = "the call hands it out as a number")]
+    let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    // A pid may be used again, but not while its process is the parent of this one.
+    if getppid() != pid {
+        return Err(io::Error::other("it has ended already"));
+    }
+    Ok(descriptor)
 }
 
 /// Ends a child of this process that has not been reaped, so that the pid is certainly still its own.

@@ -1,17 +1,15 @@
-//! Joining a system that runs, or finding out what is there instead (decision D32).
+//! Joining a system that runs, at the place where this one would have its admin or at another.
 
 use std::net::SocketAddr;
 
+use thespian_core::Error;
 use thespian_core::transport::{Attached, Locator, Role};
-use thespian_core::{AttachProblem, Error};
-use thespian_transport::Failure;
-use thespian_transport::handshake::{Refused, VERSIONS};
 use thespian_transport::holder::{self, Kind};
 
-use crate::settings::{NAME, Tcp, failure};
+use crate::settings::{NAME, Tcp};
 
 pub(crate) fn attach(tcp: &Tcp, at: Option<&Locator>) -> Result<Option<Attached>, Error> {
-    let place = match at {
+    let place: Option<SocketAddr> = match at {
         Some(locator) => Some(locator.as_str().parse().map_err(|_| Error::InvalidSetting {
             setting: "the place of the system".into(),
             problem: format!(
@@ -23,53 +21,7 @@ pub(crate) fn attach(tcp: &Tcp, at: Option<&Locator>) -> Result<Option<Attached>
     };
     // A system that takes any port is not to be found at one.
     let Some(place) = place else { return Ok(None) };
-    match try_once(tcp, place)? {
-        // It may have been on its way down. If so, nobody listens now.
-        Outcome::Failed(Failure::Closed { heard: false }) => conclude(tcp, place, try_once(tcp, place)?),
-        outcome => conclude(tcp, place, outcome),
-    }
-}
-
-enum Outcome {
-    Joined(Attached),
-    Failed(Failure),
-}
-
-fn try_once(tcp: &Tcp, place: SocketAddr) -> Result<Outcome, Error> {
-    let mut port = tcp.port_at(0, None, Role::Client)?;
-    Ok(match port.connect_now(&Locator::new(place.to_string()), tcp.attach_limit()) {
-        Ok((admin, system)) => {
-            port.join(system);
-            Outcome::Joined(Attached { port: Box::new(port), admin, system })
-        }
-        Err(failure) => Outcome::Failed(failure),
-    })
-}
-
-fn conclude(tcp: &Tcp, place: SocketAddr, outcome: Outcome) -> Result<Option<Attached>, Error> {
-    let failed = match outcome {
-        Outcome::Joined(attached) => return Ok(Some(attached)),
-        Outcome::Failed(failed) => failed,
-    };
-    let holder = || holder::of(Kind::Tcp, place);
-    let problem = match failed {
-        Failure::NobodyListens => return Ok(None),
-        Failure::Late => AttachProblem::Silent { waited: tcp.attach_limit(), holder: holder() },
-        Failure::Refused(Refused::OtherBase(base)) => AttachProblem::OtherBase { base },
-        Failure::Refused(Refused::OtherVersion(oldest, newest)) => {
-            AttachProblem::OtherVersion { theirs: (oldest, newest), ours: VERSIONS }
-        }
-        Failure::Refused(Refused::WrongSecret) => AttachProblem::WrongSecret { holder: holder() },
-        Failure::Refused(Refused::ShuttingDown) => AttachProblem::ShuttingDown,
-        Failure::Refused(Refused::Full(limit)) => AttachProblem::Full { limit },
-        Failure::Closed { .. } | Failure::Refused(Refused::Foreign | Refused::OtherSystem) => {
-            AttachProblem::Foreign { holder: holder() }
-        }
-        Failure::Unreachable(error) => {
-            return Err(failure(format!("whether a system runs at {place} cannot be found out: {error}")));
-        }
-        Failure::Ended(text) => return Err(failure(text.into())),
-        _ => AttachProblem::Foreign { holder: holder() },
-    };
-    Err(Error::AttachFailure { base: NAME.into(), place: place.to_string(), problem })
+    let open = || tcp.port_at(0, None, Role::Client);
+    let locator = Locator::new(place.to_string());
+    thespian_transport::attach(NAME, &locator, tcp.attach_limit(), open, || holder::of(Kind::Tcp, place))
 }

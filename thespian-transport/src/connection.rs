@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use thespian_core::SystemId;
-use thespian_core::transport::{DownReason, Locator, PeerId, PortEvent};
+use thespian_core::transport::{DownReason, Locator, PeerId, PortEvent, Role};
 
 use crate::framing::{Inbox, Violation};
 use crate::handshake::{Handshake, Local, Progress, Refused};
@@ -48,6 +48,8 @@ pub(crate) struct Connection<S: Sockets> {
     pub(crate) deadline: Option<Instant>,
     /// When it was used last, in calls.
     pub(crate) last_used: u64,
+    /// Whether it is never closed to save a descriptor.
+    pub(crate) is_kept: bool,
 }
 
 enum Stage {
@@ -87,6 +89,8 @@ pub enum Failure {
     },
     /// One side will not talk to the other.
     Refused(Refused),
+    /// Whoever is there may not be. Who it is, for people.
+    Outsider(String),
     /// The other side took too long.
     Late,
     /// The other side sent what it may not.
@@ -105,7 +109,7 @@ impl Failure {
             Failure::Refused(Refused::Full(_) | Refused::ShuttingDown) => {
                 DownReason::Trouble("the process there takes no more connections for now".into())
             }
-            Failure::Refused(_) => DownReason::Stranger,
+            Failure::Refused(_) | Failure::Outsider(_) => DownReason::Stranger,
             Failure::Unreachable(error) => DownReason::Trouble(error.to_string().into()),
             Failure::Violation(violation) => DownReason::Trouble(violation.to_string().into()),
             Failure::Ended(text) => DownReason::Trouble((*text).into()),
@@ -205,6 +209,7 @@ impl<S: Sockets> Connection<S> {
             system: None,
             deadline: None,
             last_used: 0,
+            is_kept: false,
         }
     }
 
@@ -225,6 +230,7 @@ impl<S: Sockets> Connection<S> {
     /// Whether it could be closed without losing anything that is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_up()
+            && !self.is_kept
             && !self.is_leaving
             && !self.is_listed_ready
             && self.outbox.is_empty()
@@ -273,24 +279,27 @@ impl<S: Sockets> Connection<S> {
             return false;
         }
         match &mut self.stage {
-            Stage::Connecting(_) => false,
+            Stage::Connecting(_) => return false,
             Stage::Shaking(shaking) => {
                 match shaking.write(&mut self.stream) {
                     Ok(all) => self.is_writable = all,
                     Err(_) => self.is_broken = true,
                 }
+                if !shaking.handshake.is_proved() || !self.is_writable || self.is_broken {
+                    return false;
+                }
+            }
+            Stage::Up => {}
+        }
+        match self.outbox.write_to(&mut self.stream, WRITE_SHARE) {
+            Ok(writable) => {
+                self.is_writable = writable;
+                writable && !self.outbox.is_empty()
+            }
+            Err(_) => {
+                self.is_broken = true;
                 false
             }
-            Stage::Up => match self.outbox.write_to(&mut self.stream, WRITE_SHARE) {
-                Ok(writable) => {
-                    self.is_writable = writable;
-                    writable && !self.outbox.is_empty()
-                }
-                Err(_) => {
-                    self.is_broken = true;
-                    false
-                }
-            },
         }
     }
 
@@ -302,7 +311,10 @@ impl<S: Sockets> Connection<S> {
     /// Looks whether the socket is connected by now.
     fn connected(&mut self) -> Result<bool, Failure> {
         let is_connected = S::is_connected(&self.stream).map_err(unreachable)?;
-        self.is_writable |= is_connected;
+        if is_connected {
+            S::admit(&self.stream).map_err(Failure::Outsider)?;
+            self.is_writable = true;
+        }
         Ok(is_connected)
     }
 
@@ -350,6 +362,7 @@ impl<S: Sockets> Connection<S> {
             let Progress::Done(taken, remote) = progress? else { return Ok(()) };
             self.stage = Stage::Up;
             self.system = Some(remote.system);
+            self.is_kept |= remote.role == Role::Admin;
             rest = &bytes[taken..];
             if !self.is_leaving {
                 happened(PortEvent::Up { peer: self.peer, role: remote.role });

@@ -184,6 +184,12 @@ impl Handshake {
         matches!(self.awaited, Awaited::Proof | Awaited::Welcome)
     }
 
+    /// Whether both sides have proved what they are, as far as the side that connects can know: the other one only has to
+    /// agree, and what follows need not wait for that.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.awaited == Awaited::Welcome
+    }
+
     /// What the other side says it is, which is proved only when the handshake is done.
     pub(crate) fn claimed_role(&self) -> Option<Role> {
         self.remote.as_ref().map(|remote| remote.role)

@@ -10,7 +10,7 @@
 //! it talks to, which begins with a [handshake], in which both sides prove that they have the same [`Secret`](secret::Secret)
 //! and belong to the same system; then it carries [frames](framing) of at most 64 KiB. A larger message is cut into parts,
 //! which let others pass. What is left to the transport are its settings: where it listens, where its secret comes from,
-//! and how a system is found that runs.
+//! and where a system would be that runs already, which [`attach()`] joins.
 //!
 //! A transport over something else makes a port of its own, and finds here what all need: a [secret], descriptors to
 //! [watch], who [holds](holder) a place, what to say of strangers and [how often](notices).
@@ -27,14 +27,16 @@
 //! # Bounds
 //!
 //! [`PortLimits`], and the constants of [framing] and [handshake]. A stranger costs a descriptor and a few KiB, for
-//! [`PortLimits::handshake`], and there are at most [`PortLimits::strangers`]. When descriptors run short, the connections that
-//! were idle for longest are closed; the host makes them again when they are needed.
+//! [`PortLimits::handshake`], and there are at most [`PortLimits::strangers`]. Where there are more than a few
+//! connections, those that nobody uses are closed after a while, and when descriptors run short, the ones that were idle
+//! for longest at once; the host makes them again when they are needed. Those with the admin stay: they are how a program knows
+//! that the system is there.
 //!
 //! # Dependencies
 //!
 //! `mio` (readiness of sockets, and of the descriptors that actors watch), `hmac` and `sha2` (the proofs of the handshake),
 //! `getrandom` (secrets, and the random bytes of a handshake), `serde` (bounds, secrets and words of the handshake, as
-//! settings and on the wire), `log` (strangers that were refused).
+//! settings and on the wire), `log` (strangers that were refused), `nix` (how many descriptors a process may have).
 
 #![forbid(unsafe_code)]
 
@@ -48,6 +50,7 @@ compile_error!(
     "thespian-transport numbers its connections in words of 64 bits, and runs on no smaller machine yet"
 );
 
+mod attach;
 mod connection;
 pub mod framing;
 pub mod handshake;
@@ -63,6 +66,7 @@ mod sockets;
 mod strangers;
 pub mod watch;
 
+pub use attach::attach;
 pub use connection::Failure;
 pub use limits::PortLimits;
 pub use port::StreamPort;

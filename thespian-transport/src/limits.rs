@@ -1,8 +1,8 @@
 //! The bounds of a port.
 
-use std::fs;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 use thespian_core::Error;
 
@@ -13,7 +13,7 @@ const RESERVED: usize = 64;
 const FEWEST: usize = 16;
 
 /// How many descriptors are reckoned with if the system does not say: the usual limit.
-const USUAL: usize = 1024;
+const USUAL: u64 = 1024;
 
 /// The bounds of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct PortLimits {
     /// How many connections there are at once; `None`, the default: as many as the process may have descriptors, but for
     /// 64. When there are as many, those that were idle for longest are closed. Connections.
     pub connections: Option<usize>,
+    /// How long a connection may be without use before it is closed, where there are more than [`PortLimits::FEW`].
+    pub idle: Duration,
     /// How many connections there are at once that are not authenticated; the oldest has to go for another. Connections.
     pub strangers: usize,
     /// How long a handshake may take.
@@ -35,6 +37,7 @@ impl Default for PortLimits {
     fn default() -> PortLimits {
         PortLimits {
             connections: None,
+            idle: Duration::from_secs(30),
             strangers: 128,
             handshake: Duration::from_secs(5),
             answer: Duration::from_secs(60),
@@ -44,6 +47,9 @@ impl Default for PortLimits {
 }
 
 impl PortLimits {
+    /// So many connections are kept however long they are without use: most processes talk to fewer others.
+    pub const FEW: usize = 64;
+
     /// Whether they are bounds with which a port can work.
     ///
     /// # Errors
@@ -53,6 +59,7 @@ impl PortLimits {
         let limits = *self;
         let zero = [
             ("connections", limits.connections == Some(0)),
+            ("idle", limits.idle.is_zero()),
             ("strangers", limits.strangers == 0),
             ("handshake", limits.handshake.is_zero()),
             ("answer", limits.answer.is_zero()),
@@ -70,17 +77,8 @@ impl PortLimits {
 
 /// How many connections a process can have: as many as it may have descriptors, but for some.
 pub(crate) fn connections_by_default() -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    descriptors_allowed(&limits).unwrap_or(USUAL).saturating_sub(RESERVED).max(FEWEST)
-}
-
-/// The soft limit, in the words of `/proc/self/limits`.
-fn descriptors_allowed(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_ascii_whitespace().next()? {
-        "unlimited" => Some(usize::MAX),
-        number => number.parse().ok(),
-    }
+    let allowed = getrlimit(Resource::RLIMIT_NOFILE).map_or(USUAL, |(soft, _)| soft);
+    usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(RESERVED).max(FEWEST)
 }
 
 #[cfg(test)]
@@ -88,11 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_of_descriptors_is_read() {
-        let limits = "Limit    Soft Limit  Hard Limit  Units\nMax open files   1024   4096   files\n";
-        assert_eq!(descriptors_allowed(limits), Some(1024));
-        assert_eq!(descriptors_allowed("Max open files unlimited unlimited files"), Some(usize::MAX));
-        assert_eq!(descriptors_allowed(""), None);
+    fn there_is_always_room_for_some_connections() {
         assert!(connections_by_default() >= FEWEST);
     }
 }

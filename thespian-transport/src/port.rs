@@ -80,6 +80,8 @@ pub struct StreamPort<S: Sockets> {
     scratch: Box<[u8]>,
     notices: Notices<S::Origin>,
     is_closing: bool,
+    /// When it is looked for connections without use, and the count of calls since when.
+    idle_at: Option<(Instant, u64)>,
     /// Counts calls, for finding the connection that was not used for longest.
     calls: u64,
     /// The connection that somebody waits for, and what became of it.
@@ -163,6 +165,7 @@ impl<S: Sockets> StreamPort<S> {
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             notices: Notices::default(),
             is_closing: false,
+            idle_at: None,
             calls: 0,
             awaited: None,
         })
@@ -245,6 +248,7 @@ impl<S: Sockets> StreamPort<S> {
         connection.deadline = Some(deadline);
         self.deadlines.insert((deadline, peer));
         self.peers.insert(peer.0, connection);
+        self.watch_idle();
         self.made.insert(to.clone(), peer);
         Ok(())
     }
@@ -398,7 +402,9 @@ impl<S: Sockets> StreamPort<S> {
             return Some(Duration::ZERO);
         }
         let accept_at = self.accept_at.filter(|_| self.may_accept);
-        let deadlines = [self.deadlines.first().map(|(at, _)| *at), self.strangers.deadline(), accept_at];
+        let idle_at = self.idle_at.map(|(at, _)| at);
+        let deadlines =
+            [self.deadlines.first().map(|(at, _)| *at), self.strangers.deadline(), accept_at, idle_at];
         let Some(next) = deadlines.into_iter().flatten().min() else { return timeout };
         let left = next.saturating_duration_since(Instant::now());
         Some(timeout.map_or(left, |timeout| timeout.min(left)))
@@ -442,10 +448,11 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     fn expire(&mut self, happened: &mut dyn FnMut(PortEvent)) {
-        if self.deadlines.is_empty() && self.strangers.len() == 0 {
+        if self.deadlines.is_empty() && self.strangers.len() == 0 && self.idle_at.is_none() {
             return;
         }
         let now = Instant::now();
+        self.close_idle(now, happened);
         while let Some(from) = self.strangers.expired(now) {
             self.accept_at = None;
             self.note_stranger(now, from, "it did not show what it is in time");
@@ -530,6 +537,10 @@ impl<S: Sockets> Port for StreamPort<S> {
 
     fn has_unwritten(&self) -> bool {
         self.peers.values().any(Connection::has_unwritten)
+    }
+
+    fn has_unwritten_to(&self, PeerId(peer): PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(Connection::has_unwritten)
     }
 
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {

@@ -46,6 +46,17 @@ pub trait Sockets: Send + 'static {
     /// Those of the operating system. [`WouldBlock`](io::ErrorKind::WouldBlock): there is none.
     fn accept(listener: &Self::Listener) -> io::Result<(Self::Stream, Self::Origin)>;
 
+    /// Whether whoever is at the other side may be there at all, before a word is said: where the operating system tells
+    /// who it is. Asked on both sides.
+    ///
+    /// # Errors
+    ///
+    /// Who it is, for people: it may not.
+    fn admit(stream: &Self::Stream) -> Result<(), String> {
+        let _ = stream;
+        Ok(())
+    }
+
     /// Says that no more will be written.
     ///
     /// # Errors

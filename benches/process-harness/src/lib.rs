@@ -26,7 +26,7 @@ use bench_harness::{Job, Measurement, Workload};
 pub use place::{SIDES, far, near};
 #[cfg(feature = "tokio")]
 pub use remote::{REMOTE, remote};
-pub use side::{OtherSide, connect_back, free_port, stay_with_parent};
+pub use side::{OtherSide, connect_back, free_port, stay_with_parent, stream_of_near_side};
 #[cfg(feature = "tokio")]
 pub use window::{Send1, WINDOW, windowed};
 

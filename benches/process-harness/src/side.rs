@@ -2,6 +2,8 @@
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// The other process. It is killed when this is dropped, and ends by itself when this process dies first, if it calls
@@ -37,6 +39,20 @@ impl OtherSide {
         Ok((side, stream))
     }
 
+    /// Starts it with one end of a pair of Unix sockets, which it finds where its input would be: [`stream_of_near_side`].
+    ///
+    /// # Errors
+    ///
+    /// Why it did not start.
+    pub fn paired(role: &str) -> Result<(OtherSide, UnixStream), String> {
+        let failed = |error: std::io::Error| format!("the other side: {error}");
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let own = std::env::current_exe().map_err(failed)?;
+        let mut command = Command::new(own);
+        command.args(["--side", role, "0"]).stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
+        Ok((OtherSide(command.spawn().map_err(failed)?), ours))
+    }
+
     /// Waits until it has ended by itself.
     ///
     /// # Errors
@@ -69,6 +85,16 @@ pub fn connect_back(port: u16) -> Result<TcpStream, String> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     Ok(stream)
+}
+
+/// In the other process of [`OtherSide::paired`]: its end of the pair.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn stream_of_near_side() -> Result<UnixStream, String> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned();
+    input.map(UnixStream::from).map_err(|error| format!("the connection with the near side: {error}"))
 }
 
 /// In the other process: ends it when the process that started it has ended, however it did.

@@ -457,7 +457,7 @@ impl Host {
         self.outgoing = self.outgoing.saturating_sub(count);
         if self.paused
             && self.outgoing <= self.limits.outgoing_low
-            && self.outgoing_bytes() <= self.limits.outgoing_bytes / 2
+            && self.outgoing_bytes() <= self.limits.outgoing_bytes as u64 / 2
         {
             self.go_on(now, out);
         }
@@ -638,8 +638,8 @@ impl Host {
                 out.transmit(envelope);
             }
         }
-        let has_much =
-            self.outgoing >= self.limits.outgoing_high || self.outgoing_bytes() >= self.limits.outgoing_bytes;
+        let has_much = self.outgoing >= self.limits.outgoing_high
+            || self.outgoing_bytes() >= self.limits.outgoing_bytes as u64;
         if has_much && !self.paused {
             self.pause(now, out);
         }
@@ -658,12 +658,6 @@ impl Host {
         // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
         // in due order: each would otherwise have to find its place among the others.
         self.wake(now);
-    }
-
-    /// The size of all messages to other processes that nobody has dealt with yet.
-    #[inline]
-    fn outgoing_bytes(&self) -> usize {
-        self.links.as_ref().map_or(0, |links| links.bytes())
     }
 
     #[cold]
@@ -1029,6 +1023,12 @@ impl Host {
         self.outgoing.into()
     }
 
+    /// The encoded size of those messages, in bytes; 0 in one process, where they are not encoded.
+    #[inline]
+    pub fn outgoing_bytes(&self) -> u64 {
+        self.links.as_ref().map_or(0, |links| links.unacknowledged_bytes() as u64)
+    }
+
     /// Whether a `flush` should block: too much is outstanding.
     pub fn is_paused(&self) -> bool {
         self.paused
@@ -1064,6 +1064,9 @@ impl Host {
                 user: self.mailbox.len() as u64,
                 system: rare.urgent.len() as u64,
                 outgoing: self.outgoing.into(),
+                user_bytes: encoded_size(&self.mailbox),
+                system_bytes: encoded_size(&rare.urgent),
+                outgoing_bytes: self.outgoing_bytes(),
             },
             counters: self.counters(),
             children: rare.children.iter().copied().collect(),
@@ -1071,4 +1074,9 @@ impl Host {
             uptime: now.since_start(),
         }
     }
+}
+
+/// The size of what waits, in bytes.
+fn encoded_size(queue: &VecDeque<Envelope>) -> u64 {
+    queue.iter().map(|envelope| envelope.message().encoded_size() as u64).sum()
 }

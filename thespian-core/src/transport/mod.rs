@@ -226,6 +226,12 @@ pub trait Port: Send {
     /// Whoever waits for this to end flushes before each [`wait`](Port::wait), which does not come back for having written.
     fn has_unwritten(&self) -> bool;
 
+    /// Whether something that was sent to this peer has not been written yet. A port that does not know that of each says the
+    /// same of all.
+    fn has_unwritten_to(&self, _peer: PeerId) -> bool {
+        self.has_unwritten()
+    }
+
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
     /// hands over all that has happened. May come back without any.
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent));
@@ -288,6 +294,16 @@ pub trait Transport: Send + Sync {
     /// The settings, as bytes from which [`LinkedTransport::restore`] makes the transport again in another process.
     fn settings(&self) -> Vec<u8>;
 
+    /// How long a system lives if nobody shuts it down.
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::UntilShutDown
+    }
+
+    /// The capabilities of its own that cannot be changed while the system runs.
+    fn read_only(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Where this system's admin is looked for, for people; after [`configure`](Transport::configure).
     fn place(&self) -> Locator {
         Locator::new("its place")
@@ -320,6 +336,15 @@ pub trait Transport: Send + Sync {
     fn opened(&self, port: &dyn Port, capabilities: &mut Capabilities) {
         let _ = (port, capabilities);
     }
+}
+
+/// How long a system lives if nobody shuts it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// For ever, whatever becomes of the program that started it: others may join it.
+    UntilShutDown,
+    /// As long as the process that started it. When that ends, however it does, everything is gone within a second.
+    OfItsStarter,
 }
 
 /// A running system that was found, and the connection to its admin.

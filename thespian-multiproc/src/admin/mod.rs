@@ -8,6 +8,7 @@ mod servants;
 mod slots;
 
 use std::collections::{BTreeMap, HashMap};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,13 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Log, Output, Outputs,
-    ToAdmin,
+    Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Live, Log, Output,
+    Outputs, ToAdmin,
 };
 use thespian_core::transport::{Identity, Interest, PeerId, Port, PortEvent, Role, Transport};
 use thespian_core::{
-    ActorAddress, ActorTypes, AddressKey, Capabilities, Counters, DeadReason, Error, Failure, StartError,
-    SystemId, Time,
+    ActorAddress, ActorTypes, AddressKey, Capabilities, DeadReason, Error, Failure, StartError, SystemId,
+    Time,
 };
 
 use self::clients::Client;
@@ -43,6 +44,9 @@ const SIGNALS: u64 = u64::MAX;
 
 /// The key of the descriptor of whoever starts processes.
 const STARTER: u64 = u64::MAX - 1;
+
+/// The key of the descriptor of the process with which the system ends.
+const OWNER: u64 = u64::MAX - 2;
 
 /// How long an actor that somebody could not reach is expected to be found dead.
 const SUSPICION: Duration = Duration::from_millis(100);
@@ -68,6 +72,8 @@ pub(crate) struct AdminProcess {
     surroundings: Surroundings,
     board: Arc<Board>,
     logger: Option<Logger>,
+    /// Can be read when the process is gone with which the system ends.
+    _owner: Option<OwnedFd>,
     down: bool,
 }
 
@@ -110,6 +116,12 @@ impl AdminProcess {
             })
         };
         let system = SystemId::from_bits(u128::from_be_bytes(random("the system's id")?));
+        let owner = setup.owner.map(|owner| sys::parent(Pid::from_raw(owner.cast_signed()))).transpose();
+        let owner = owner.map_err(|error| {
+            failed(format!(
+                "the program that starts the system, with which it ends, cannot be watched: {error}"
+            ))
+        })?;
         let slots = Slots::new(system, AddressKey::new(random("the system's key")?));
         sys::adopt_orphans();
         let mut port = transport.open_admin(Identity { system, role: Role::Admin })?;
@@ -146,6 +158,9 @@ impl AdminProcess {
         };
         // It is open: it has just been made.
         let _ = port.watch(signals.descriptor(), SIGNALS, Interest::Readable);
+        if let Some(owner) = &owner {
+            let _ = port.watch(owner.as_raw_fd(), OWNER, Interest::Readable);
+        }
         if let Some(descriptor) = starter.descriptor() {
             let _ = port.watch(descriptor, STARTER, Interest::Readable);
         }
@@ -176,6 +191,7 @@ impl AdminProcess {
             surroundings,
             board,
             logger,
+            _owner: owner,
             down: false,
         })
     }
@@ -214,6 +230,25 @@ impl AdminProcess {
         }
     }
 
+    /// The process is gone with which the system ends: so is everything else, at once and unasked.
+    fn end_with_owner(&mut self) {
+        runtime_log::say(log::Level::Info, "the program that started the system is gone: the system ends");
+        // What the killed had asked for meanwhile is not begun any more.
+        self.engine.handle(self.clock.now(), AdminInput::Shutdown, &mut self.out);
+        self.perform();
+        let pids: Vec<Pid> = self.pids.keys().copied().collect();
+        for pid in pids {
+            self.starter.kill(pid);
+        }
+        let until = self.clock.now() + LAST_WORDS;
+        while !self.pids.is_empty() && self.clock.now() < until {
+            self.signals.wait(until.since(self.clock.now()));
+            self.signals.take();
+            self.bury();
+        }
+        self.down = true;
+    }
+
     /// How long nothing has to be done, at most.
     fn patience(&self) -> Option<Duration> {
         if self.starter.knows_of_ends() {
@@ -245,6 +280,7 @@ impl AdminProcess {
                     }
                 }
                 PortEvent::Ready { key: STARTER } => children = true,
+                PortEvent::Ready { key: OWNER } => self.end_with_owner(),
                 PortEvent::Ready { key: slot } => self.hear_actor(slot),
                 // No frames come here: those for the admin go by the control channels.
                 PortEvent::Frame { peer, from, to, .. } => self.port.nobody(peer, to, from),
@@ -309,6 +345,10 @@ impl AdminProcess {
             Effect::Kill(address) => self.kill(&address, "by the system"),
             Effect::Answer { call, result } => {
                 if let Some((peer, call)) = self.calls.remove(&call) {
+                    if let Ok(address) = result {
+                        // It would ask for this next.
+                        self.locate(Who::Client(peer), address, false);
+                    }
                     self.say(Who::Client(peer), &ToProcess::Created { call, result });
                 }
             }
@@ -478,22 +518,22 @@ impl AdminProcess {
         if carried.to != self.surroundings.admin {
             return;
         }
-        let live = self.live_counters();
+        let live = self.all_that_lives();
         let input = AdminInput::Frame(carried.from, carried.frame, live);
         self.engine.handle(self.clock.now(), input, &mut self.out);
     }
 
-    /// What became of the messages of all that lives.
-    fn live_counters(&mut self) -> Counters {
-        let mut sum = Counters::default();
+    /// What a status says of all that lives.
+    fn all_that_lives(&mut self) -> Live {
+        let mut sum = Live::default();
         for client in self.clients.values() {
-            sum += client.counters;
+            sum += client.live;
         }
         for actor in self.slots.actors() {
             if let Stage::Running(_) = actor.stage
                 && let Some(record) = self.board.record(actor.address.slot())
             {
-                sum += record.counters();
+                sum += record.live();
             }
         }
         sum
@@ -538,6 +578,10 @@ impl AdminProcess {
     fn word_from(&mut self, who: Who, word: ToAdminProcess) {
         match word {
             ToAdminProcess::Engine(from, message) => self.engine_of(who, from, message),
+            ToAdminProcess::DeadLettersDropped(count) => {
+                let input = AdminInput::DeadLettersDropped(count);
+                self.engine.handle(self.clock.now(), input, &mut self.out);
+            }
             ToAdminProcess::Frame(carried) => self.frame(carried),
             ToAdminProcess::Allocate(count) => {
                 let addresses = self.lease(who, count.min(MOST_LEASED));

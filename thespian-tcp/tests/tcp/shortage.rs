@@ -40,6 +40,50 @@ fn the_connection_that_was_idle_for_longest_makes_room() {
 }
 
 #[test]
+fn a_connection_with_the_admin_makes_no_room() {
+    let few = tcp_with(PortLimits { connections: Some(1), ..PortLimits::default() });
+    for (role, other) in [(Role::Client, Role::Admin), (Role::Admin, Role::Client)] {
+        let (mut hub, mut other) = (open(&few, role), open(&tcp(), other));
+        let peer = match role {
+            Role::Client => hub.port.connect(&other.port.locator()),
+            _ => other.port.connect(&hub.port.locator()),
+        };
+        until([&mut hub, &mut other], |[hub, other]| hub.ups().len() == 1 && other.ups().len() == 1);
+        let third = open(&tcp(), Role::Host);
+        hub.port.connect(&third.port.locator());
+        until([&mut hub, &mut other], |[hub, _]| hub.has_down());
+        assert!(hub.downs()[0].contains("PortLimits::connections"), "{peer:?}: {:?}", hub.downs());
+        assert_eq!((hub.downs().len(), other.downs().len()), (1, 0));
+    }
+}
+
+#[test]
+fn connections_without_use_are_closed_but_for_a_few() {
+    const MORE: usize = 3;
+    let quick = tcp_with(PortLimits { idle: Duration::from_millis(20), ..PortLimits::default() });
+    let mut hub = open(&quick, Role::Host);
+    let mut others: Vec<Side> = (0..PortLimits::FEW + MORE).map(|_| open(&tcp(), Role::Host)).collect();
+    let mut peers = Vec::new();
+    for other in &mut others {
+        peers.push(hub.port.connect(&other.port.locator()));
+        until([&mut hub, other], |[_, other]| other.ups().len() == 1);
+        // This one is always in use.
+        hub.send(peers[0], 1, b"in use");
+        hub.port.flush();
+    }
+    until([&mut hub], |[hub]| hub.downs().len() == MORE);
+    let ended = hub.events.iter().filter_map(|event| match event {
+        PortEvent::Down { peer, .. } => Some(*peer),
+        _ => None,
+    });
+    assert!(ended.into_iter().all(|peer| peer != peers[0]));
+    // There are but a few now, which stay: the hub has nothing to wake up for.
+    let begun = std::time::Instant::now();
+    hub.wait(Duration::from_millis(200));
+    assert!(begun.elapsed() >= Duration::from_millis(200) && hub.downs().len() == MORE);
+}
+
+#[test]
 fn with_nobody_idle_a_connection_is_trouble_and_others_wait_to_be_accepted() {
     let few = tcp_with(PortLimits { connections: Some(1), ..PortLimits::default() });
     let mut hub = open(&few, Role::Host);

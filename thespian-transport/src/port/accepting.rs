@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use mio::{Interest as Readiness, Token};
-use thespian_core::transport::{PeerId, PortEvent};
+use thespian_core::transport::{PeerId, PortEvent, Role};
 
 use super::{PEER, STRANGER, StreamPort, TOO_FEW, TOO_MANY, is_shortage, nonce};
 use crate::connection::{Connection, Failure, Shaking};
 use crate::handshake::{Refused, Remote};
+use crate::limits::PortLimits;
 use crate::sockets::Sockets;
 use crate::strangers::Step;
 
@@ -30,24 +31,54 @@ impl<S: Sockets> StreamPort<S> {
             .collect();
         idle.sort_unstable();
         let mut queued = std::mem::take(&mut self.queued);
-        let mut freed = false;
-        for (_, peer) in idle {
-            // What has come and was not read yet would be lost.
-            let before = queued.len();
-            self.read(peer, &mut |event| queued.push_back(event));
-            let has_spoken = queued.len() > before;
-            let is_idle = self.peers.get(&peer.0).is_some_and(Connection::is_idle);
-            if !has_spoken && is_idle {
-                let failure = Failure::Ended("it was idle, and its descriptor was needed");
-                self.end(peer, failure, &mut |event| queued.push_back(event));
-            }
-            if !self.peers.contains_key(&peer.0) {
-                freed = true;
-                break;
-            }
-        }
+        let freed =
+            idle.into_iter().any(|(_, peer)| self.close_if_idle(peer, &mut |event| queued.push_back(event)));
         self.queued = queued;
         freed
+    }
+
+    /// Sees to it that connections go that are without use, if there are more than a few.
+    pub(super) fn watch_idle(&mut self) {
+        if self.idle_at.is_none() && self.peers.len() >= PortLimits::FEW {
+            self.idle_at = Some((Instant::now() + self.limits.idle, self.calls));
+        }
+    }
+
+    /// Closes connections that were not used since this was last looked at, but for a few.
+    pub(super) fn close_idle(&mut self, now: Instant, happened: &mut dyn FnMut(PortEvent)) {
+        let Some((_, mark)) = self.idle_at.take_if(|(at, _)| *at <= now) else { return };
+        let unused = |connection: &&Connection<S>| connection.is_idle() && connection.last_used <= mark;
+        let mut idle: Vec<(u64, PeerId)> = self
+            .peers
+            .values()
+            .filter(unused)
+            .map(|connection| (connection.last_used, connection.peer))
+            .collect();
+        idle.sort_unstable();
+        let many = self.peers.len().saturating_sub(PortLimits::FEW);
+        for (_, peer) in idle.into_iter().take(many) {
+            self.close_if_idle(peer, happened);
+        }
+        // Those that are in use may not be so later; those that are kept are always.
+        if self.peers.values().filter(|connection| !connection.is_kept).count() > PortLimits::FEW {
+            self.watch_idle();
+        }
+    }
+
+    /// Closes a connection unless something has come by it. Whether it is there no more.
+    fn close_if_idle(&mut self, peer: PeerId, happened: &mut dyn FnMut(PortEvent)) -> bool {
+        // What has come and was not read yet would be lost.
+        let mut has_spoken = false;
+        self.read(peer, &mut |event| {
+            has_spoken = true;
+            happened(event);
+        });
+        let is_idle = self.peers.get(&peer.0).is_some_and(Connection::is_idle);
+        if !has_spoken && is_idle {
+            let failure = Failure::Ended("it was idle, and its descriptor was needed");
+            self.end(peer, failure, happened);
+        }
+        !self.peers.contains_key(&peer.0)
     }
 
     pub(super) fn accept(&mut self, now: Instant) {
@@ -106,6 +137,9 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     fn take_stranger(&mut self, now: Instant, mut stream: S::Stream, from: S::Origin) {
+        if let Err(who) = S::admit(&stream) {
+            return self.note_stranger(now, from, &format!("it is {who}, which may not join"));
+        }
         let token = STRANGER | self.strangers.next_number() as usize;
         let Some(nonce) = nonce() else { return };
         if self.register(&mut stream, token).is_ok() {
@@ -156,6 +190,8 @@ impl<S: Sockets> StreamPort<S> {
         let mut connection = Connection::accepted(stream, peer, unwritten, self.message_size);
         self.calls += 1;
         connection.last_used = self.calls;
+        connection.is_kept = [self.local.role, remote.role].contains(&Role::Admin);
+        self.watch_idle();
         happened(PortEvent::Up { peer, role: remote.role });
         let outcome = connection.take_frames(rest, happened);
         self.peers.insert(peer.0, connection);

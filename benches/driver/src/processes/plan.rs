@@ -4,15 +4,17 @@ use crate::place::Place;
 
 /// The program with the floors.
 pub(crate) const FLOORS: &str = "process-floors";
-/// Our program.
+/// Our program, over TCP.
 pub(crate) const OURS: &str = "ours-tcp";
+/// The same over queues.
+pub(crate) const QUEUE: &str = "ours-mpqueue";
 const ELFO: &str = "peer-elfo";
 const RACTOR: &str = "peer-ractor-cluster";
 /// The Python original, which is no package.
 pub(crate) const PYTHON: &str = "python";
 
 /// The packages of this group.
-pub(crate) const PROGRAMS: &[&str] = &[FLOORS, OURS, ELFO, RACTOR];
+pub(crate) const PROGRAMS: &[&str] = &[FLOORS, OURS, QUEUE, ELFO, RACTOR];
 
 /// Workloads that are compared with each other, and with one floor.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Section {
     pub(crate) floor: Option<&'static str>,
     /// Programs and their workloads; the floor goes before them by itself.
     pub(crate) runs: &'static [(&'static str, &'static str)],
+    /// The program of ours that the budgets are about.
+    pub(crate) ours: &'static str,
     pub(crate) budgets: &'static [Budget],
 }
 
@@ -43,7 +47,7 @@ pub(crate) enum Unit {
 #[derive(Debug)]
 pub(crate) struct Budget {
     pub(crate) about: &'static str,
-    /// A figure of [`OURS`].
+    /// A figure of the section's program of ours.
     pub(crate) ours: &'static str,
     pub(crate) wanted: Wanted,
 }
@@ -79,6 +83,18 @@ const ROUND_TRIPS: &[(&str, &str)] = &[
     (PYTHON, "rtt"),
 ];
 
+const QUEUE_ROUND_TRIPS: &[(&str, &str)] =
+    &[(QUEUE, "rtt"), (QUEUE, "ask"), (QUEUE, "request"), (OURS, "rtt")];
+
+const QUEUE_RTT: &[Budget] = &[
+    Budget {
+        about: "queue: round trip",
+        ours: "rtt_p50",
+        wanted: Times(1.5, (FLOORS, "floor_unix_rtt_mio_p50")),
+    },
+    Budget { about: "queue: round trip", ours: "rtt_p50", wanted: Faster(1.0, (OURS, "rtt_p50")) },
+];
+
 /// Everything, in the order of the tables.
 pub(crate) const SECTIONS: &[Section] = &[
     Section {
@@ -88,6 +104,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::OneCore,
         floor: Some("floor_tcp_rtt_mio"),
         runs: ROUND_TRIPS,
+        ours: OURS,
         budgets: &[
             Budget { about: "round trip on one core", ours: "rtt_p50", wanted: Times(1.5, MIO) },
             Budget {
@@ -115,6 +132,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::Apart,
         floor: Some("floor_tcp_rtt_mio"),
         runs: ROUND_TRIPS,
+        ours: OURS,
         budgets: &[
             Budget { about: "round trip on two cores", ours: "rtt_p50", wanted: Times(1.5, MIO) },
             Budget {
@@ -142,6 +160,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_tcp_flood_framed"),
         runs: &[(OURS, "flood"), (ELFO, "r_flood"), (RACTOR, "r_flood"), (PYTHON, "one_way")],
+        ours: OURS,
         budgets: &[
             Budget {
                 about: "flood of 64 B (1/10 of the floor's rate)",
@@ -160,6 +179,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_tcp_copy_64k"),
         runs: &[(OURS, "flood_64k")],
+        ours: OURS,
         budgets: &[],
     },
     Section {
@@ -169,6 +189,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_tcp_copy_1m"),
         runs: &[(OURS, "flood_1m")],
+        ours: OURS,
         budgets: &[Budget {
             about: "messages of 1 MiB (1/2 of the floor's rate)",
             ours: "flood_1m",
@@ -182,6 +203,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_fork"),
         runs: &[(FLOORS, "floor_exec"), (OURS, "create"), (OURS, "create_outside"), (PYTHON, "create")],
+        ours: OURS,
         budgets: &[
             Budget { about: "create (fork)", ours: "create", wanted: Times(3.0, (FLOORS, "floor_fork")) },
             Budget {
@@ -198,6 +220,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_exec"),
         runs: &[(OURS, "startup")],
+        ours: OURS,
         budgets: &[Budget { about: "start-up to the first answer", ours: "startup_p50", wanted: Most(50e6) }],
     },
     Section {
@@ -207,6 +230,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_fork_idle_pss"),
         runs: &[(OURS, "idle_pss")],
+        ours: OURS,
         budgets: &[Budget {
             about: "memory of an idle actor",
             ours: "idle_pss",
@@ -220,7 +244,66 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: None,
         runs: &[(OURS, "idle_wakeups")],
+        ours: OURS,
         budgets: &[Budget { about: "wake-ups when idle", ours: "idle_wakeups", wanted: Most(0.0) }],
+    },
+    Section {
+        name: "queue_rtt_one_core",
+        about: "there and back with 64 B over Unix sockets, both sides on one processor",
+        unit: Unit::Time,
+        place: Place::OneCore,
+        floor: Some("floor_unix_rtt_mio"),
+        runs: QUEUE_ROUND_TRIPS,
+        ours: QUEUE,
+        budgets: QUEUE_RTT,
+    },
+    Section {
+        name: "queue_rtt_two_cores",
+        about: "the same, each side on a processor of its own and asleep until the message comes",
+        unit: Unit::Time,
+        place: Place::Apart,
+        floor: Some("floor_unix_rtt_mio"),
+        runs: QUEUE_ROUND_TRIPS,
+        ours: QUEUE,
+        budgets: QUEUE_RTT,
+    },
+    Section {
+        name: "queue_one_way",
+        about: "a message of 64 B one way over Unix sockets, sent and counted",
+        unit: Unit::Time,
+        place: Place::TwoCores,
+        floor: Some("floor_unix_flood_framed"),
+        runs: &[(QUEUE, "flood"), (OURS, "flood")],
+        ours: QUEUE,
+        budgets: &[Budget {
+            about: "queue: flood of 64 B",
+            ours: "flood",
+            wanted: Faster(2.0, (OURS, "flood")),
+        }],
+    },
+    Section {
+        name: "queue_bulk_64k",
+        about: "a message of 64 KiB one way, against a copy over Unix sockets",
+        unit: Unit::Time,
+        place: Place::TwoCores,
+        floor: Some("floor_unix_copy_64k"),
+        runs: &[(QUEUE, "flood_64k"), (OURS, "flood_64k")],
+        ours: QUEUE,
+        budgets: &[Budget {
+            about: "queue: messages of 64 KiB (1/2 of the floor's rate)",
+            ours: "flood_64k",
+            wanted: Times(2.0, (FLOORS, "floor_unix_copy_64k")),
+        }],
+    },
+    Section {
+        name: "queue_bulk_1m",
+        about: "a message of 1 MiB one way, against a copy over Unix sockets",
+        unit: Unit::Time,
+        place: Place::TwoCores,
+        floor: Some("floor_unix_copy_1m"),
+        runs: &[(QUEUE, "flood_1m"), (OURS, "flood_1m")],
+        ours: QUEUE,
+        budgets: &[],
     },
 ];
 
@@ -241,7 +324,7 @@ mod tests {
     fn every_budget_is_about_figures_that_its_section_measures() {
         for section in SECTIONS {
             for budget in section.budgets {
-                assert!(section.gives(OURS, budget.ours), "{}: {}", section.name, budget.ours);
+                assert!(section.gives(section.ours, budget.ours), "{}: {}", section.name, budget.ours);
                 if let Times(_, (program, figure))
                 | Faster(_, (program, figure))
                 | More(_, (program, figure)) = budget.wanted

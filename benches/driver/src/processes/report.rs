@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::plan::{Budget, FLOORS, OURS, PYTHON, Unit, Wanted};
+use super::plan::{Budget, FLOORS, OURS, PYTHON, QUEUE, Unit, Wanted};
 use super::results::Results;
 use crate::grid;
 use crate::spread::{Spread, number};
@@ -20,7 +20,9 @@ pub(crate) struct Report {
 impl Report {
     /// Whether a workload of ours ended with an error.
     pub(crate) fn has_failure_of_ours(&self) -> bool {
-        self.all.iter().any(|results| results.failures.iter().any(|(program, _, _)| *program == OURS))
+        self.all
+            .iter()
+            .any(|results| results.failures.iter().any(|(program, _, _)| [OURS, QUEUE].contains(program)))
     }
 
     /// Whatever is not in the tables, and why.
@@ -130,6 +132,7 @@ fn who(program: &str) -> &str {
     match program {
         FLOORS => "floor",
         OURS => "ours",
+        QUEUE => "ours (queue)",
         PYTHON => "Python",
         peer => short(peer),
     }

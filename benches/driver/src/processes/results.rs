@@ -2,7 +2,7 @@
 
 use bench_harness::Measurement;
 
-use super::plan::{FLOORS, OURS, Section, Wanted};
+use super::plan::{FLOORS, Section, Wanted};
 use crate::spread::Spread;
 
 /// What the runs of a section have given so far.
@@ -73,7 +73,7 @@ impl Results {
 
     /// What a budget of the section is about: a ratio, a difference or a value, as its condition says.
     pub(crate) fn measured(&self, ours: &str, wanted: Wanted) -> Option<Spread> {
-        let line = self.line(OURS, ours)?;
+        let line = self.line(self.section.ours, ours)?;
         match wanted {
             Wanted::Times(_, (program, figure)) => {
                 line.with(self.line(program, figure)?, |ours, other| ours / other)
@@ -91,6 +91,7 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::OURS;
     use super::super::plan::SECTIONS;
     use super::*;
 

@@ -1,7 +1,6 @@
 //! One way between two processes over loopback: small messages in large blocks, and large messages.
 
 use std::io::{Error, Read, Write};
-use std::net::TcpStream;
 use std::time::Instant;
 
 use bench_harness::{Job, check, sum_to};
@@ -10,6 +9,10 @@ use process_harness::{Figures, OtherSide};
 /// The roles of the sides that send large messages.
 pub(crate) const COPY_64K: &str = "copy_64k";
 pub(crate) const COPY_1M: &str = "copy_1m";
+/// The same, and the flood, over a pair of Unix sockets.
+pub(crate) const FLOOD_UNIX: &str = "flood_unix";
+pub(crate) const COPY_64K_UNIX: &str = "copy_64k_unix";
+pub(crate) const COPY_1M_UNIX: &str = "copy_1m_unix";
 
 const MESSAGE: usize = 64;
 const HEAD: usize = 4;
@@ -18,8 +21,18 @@ const BLOCK: usize = 64 << 10;
 /// Reads framed messages of 64 bytes, each with its number, and adds the numbers up. The clock starts with the order
 /// to send.
 pub(crate) fn flood(job: Job) -> Figures {
+    let (side, stream) = OtherSide::connected("flood")?;
+    flood_by(job, side, stream)
+}
+
+/// The same over a pair of Unix sockets.
+pub(crate) fn flood_unix(job: Job) -> Figures {
+    let (side, stream) = OtherSide::paired(FLOOD_UNIX)?;
+    flood_by(job, side, stream)
+}
+
+fn flood_by(job: Job, side: OtherSide, mut stream: impl Read + Write) -> Figures {
     let ops = job.workload.ops(job.quick);
-    let (side, mut stream) = OtherSide::connected("flood")?;
     let begun = Instant::now();
     stream.write_all(&ops.to_le_bytes()).map_err(failed)?;
     let mut block = vec![0; BLOCK];
@@ -53,7 +66,7 @@ fn frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The other side of the flood: sends as many as it is told.
-pub(crate) fn send_frames(mut stream: TcpStream) -> Result<(), String> {
+pub(crate) fn send_frames(mut stream: impl Read + Write) -> Result<(), String> {
     let mut ops = [0; 8];
     stream.read_exact(&mut ops).map_err(failed)?;
     let mut block = Vec::with_capacity(BLOCK);
@@ -72,8 +85,18 @@ pub(crate) fn send_frames(mut stream: TcpStream) -> Result<(), String> {
 
 /// Reads large messages, each into the same memory.
 pub(crate) fn copy(job: Job, role: &str) -> Figures {
+    let (side, stream) = OtherSide::connected(role)?;
+    copy_by(job, side, stream)
+}
+
+/// The same over a pair of Unix sockets.
+pub(crate) fn copy_unix(job: Job, role: &str) -> Figures {
+    let (side, stream) = OtherSide::paired(role)?;
+    copy_by(job, side, stream)
+}
+
+fn copy_by(job: Job, side: OtherSide, mut stream: impl Read + Write) -> Figures {
     let ops = job.workload.ops(job.quick);
-    let (side, mut stream) = OtherSide::connected(role)?;
     let mut block = Vec::new();
     let begun = Instant::now();
     stream.write_all(&ops.to_le_bytes()).map_err(failed)?;
@@ -92,7 +115,7 @@ pub(crate) fn copy(job: Job, role: &str) -> Figures {
 }
 
 /// The other side of the copy.
-pub(crate) fn send_blocks(mut stream: TcpStream, size: usize) -> Result<(), String> {
+pub(crate) fn send_blocks(mut stream: impl Read + Write, size: usize) -> Result<(), String> {
     let mut ops = [0; 8];
     stream.read_exact(&mut ops).map_err(failed)?;
     let mut message = vec![7; HEAD + size];
