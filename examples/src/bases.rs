@@ -9,6 +9,7 @@ use thespian_core::{ActorSystem, Builder, Error};
 use thespian_multiproc::Multiproc;
 use thespian_simple::Simple;
 use thespian_tcp::Tcp;
+use thespian_udp::{LARGEST_MESSAGE, Udp};
 
 /// A base that people can choose.
 #[derive(Clone, Copy, Debug)]
@@ -17,16 +18,25 @@ pub struct Base {
     pub name: &'static str,
     /// Makes a system start on it.
     pub choose: fn(Builder) -> Builder,
+    /// The largest message there, in bytes, if that is less than programs may need.
+    pub largest_message: Option<usize>,
 }
 
 /// Every base there is to choose. A new one is a row here.
 pub const BASES: &[Base] = &[
     // All actors in this thread.
-    Base { name: "simple", choose: |builder| builder.base(Simple) },
+    Base { name: "simple", choose: |builder| builder.base(Simple), largest_message: None },
     // One process per actor. At any port: the system is this program's alone.
     Base {
         name: "tcp",
         choose: |builder| builder.base(Multiproc::new(Tcp::default())).capability("Admin Port", 0),
+        largest_message: None,
+    },
+    // The same, with messages that may be lost.
+    Base {
+        name: "udp",
+        choose: |builder| builder.base(Multiproc::new(Udp::default())).capability("Admin Port", 0),
+        largest_message: Some(LARGEST_MESSAGE),
     },
 ];
 
