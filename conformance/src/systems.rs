@@ -121,6 +121,7 @@ pub(crate) fn limits_that_make_no_sense_are_refused(ground: &Ground<'_>) {
         ("window", Limits { window: 0, ..Limits::default() }),
         ("window_max", Limits { window: 64, window_max: 63, ..Limits::default() }),
         ("window_bytes", Limits { window_bytes: 0, ..Limits::default() }),
+        ("dead_letter_bytes", Limits { dead_letter_bytes: 0, ..Limits::default() }),
         ("endpoint_queue", Limits { endpoint_queue: 0, ..Limits::default() }),
         ("steps_per_call", Limits { steps_per_call: 0, ..Limits::default() }),
         ("name_length", Limits { name_length: 0, ..Limits::default() }),

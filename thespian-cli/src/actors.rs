@@ -96,6 +96,9 @@ struct Row {
     queue_user: Option<u64>,
     queue_system: Option<u64>,
     queue_outgoing: Option<u64>,
+    queue_user_bytes: Option<u64>,
+    queue_system_bytes: Option<u64>,
+    queue_outgoing_bytes: Option<u64>,
     pending_wakeups: Option<u64>,
     handled_per_second: Option<f64>,
     counters: Option<CountersJson>,
@@ -144,6 +147,9 @@ fn rows(system: &SystemStatus, sample: &Sample, rates: &BTreeMap<ActorAddress, f
             queue_user: status.map(|status| status.queues.user),
             queue_system: status.map(|status| status.queues.system),
             queue_outgoing: status.map(|status| status.queues.outgoing),
+            queue_user_bytes: status.map(|status| status.queues.user_bytes),
+            queue_system_bytes: status.map(|status| status.queues.system_bytes),
+            queue_outgoing_bytes: status.map(|status| status.queues.outgoing_bytes),
             pending_wakeups: status.map(|status| status.pending_wakeups),
             handled_per_second: rates.get(&place.address).copied(),
             counters: status.map(|status| (&status.counters).into()),
@@ -155,7 +161,7 @@ fn rows(system: &SystemStatus, sample: &Sample, rates: &BTreeMap<ActorAddress, f
 }
 
 fn table(rows: &[Row]) -> Table<'static> {
-    let header = ["ACTOR", "ADDRESS", "PID", "STATE", "MEMORY", "QUEUE", "OUT", "MSG/S"];
+    let header = ["ACTOR", "ADDRESS", "PID", "STATE", "MEMORY", "QUEUE", "SIZE", "OUT", "SIZE", "MSG/S"];
     let cells = |row: &Row| {
         let number = |number: Option<u64>| number.map_or("-".into(), |number| number.to_string());
         let name = row.name.as_ref().map_or(String::new(), |name| format!(" {:?}", table::plain(name)));
@@ -165,21 +171,24 @@ fn table(rows: &[Row]) -> Table<'static> {
             (Some(state), None) => state.clone(),
             (None, _) => "no answer".into(),
         };
-        let queue = row.queue_user.zip(row.queue_system).map(|(user, system)| user + system);
+        let both = |user: Option<u64>, system| user.zip(system).map(|(user, system)| user + system);
+        let size = |bytes: Option<u64>| bytes.map_or("-".into(), table::size);
         vec![
             format!("{}{actor_type}{name}", row.branch),
             row.address.clone(),
             number(row.pid.map(u64::from)),
             state,
-            row.memory_pss_bytes.or(row.memory_rss_bytes).map_or("-".into(), table::size),
-            number(queue),
+            size(row.memory_pss_bytes.or(row.memory_rss_bytes)),
+            number(both(row.queue_user, row.queue_system)),
+            size(both(row.queue_user_bytes, row.queue_system_bytes)),
             number(row.queue_outgoing),
+            size(row.queue_outgoing_bytes),
             row.handled_per_second.map_or("-".into(), |rate| format!("{rate:.1}")),
         ]
     };
     Table {
         header: header.iter().map(ToString::to_string).collect(),
-        numbers: &[2, 4, 5, 6, 7],
+        numbers: &[2, 4, 5, 6, 7, 8, 9],
         rows: rows.iter().map(cells).collect(),
     }
 }

@@ -6,8 +6,9 @@
 //! $ thespian shutdown --timeout 30
 //! ```
 //!
-//! It attaches to a system of `multiprocTCPBase` on this machine as a client, needs no code of the application, and never
-//! starts a system. The system is the one at `--port`, or at the variable `THESPIAN_ADMIN_PORT`, or at 1900. Its secret is the
+//! It attaches to a system of `multiprocTCPBase` on this machine as a client, or with `--base udp` (or that in `THESPIAN_BASE`) to one
+//! of `multiprocUDPBase`, needs no code of the application, and never starts a system. The system is the one at `--port`, or at
+//! the variable `THESPIAN_ADMIN_PORT`, or at the base's own port, 1900 or 1029. Its secret is the
 //! user's own, unless `--secret-file` or the variable `THESPIAN_SECRET_FILE` names another; its address is
 //! 127.0.0.1, unless the variable `THESPIAN_BASE_IPADDR` says otherwise.
 //!
@@ -40,20 +41,22 @@
 //! addresses are text, and what is not known is `null`.
 //!
 //! - `status`: `place`, `base`, `admin_address`, `state` (`running`, `shutting down`), `uptime_seconds`, `actor_count`, `counters`
-//!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`, `lost`, `late`), `dead_letter_handler`,
+//!   (`sent`, `handled`, `poisoned`, `dead_lettered`, `refused`, `failed_attempts`, `lost`, `late`), `outgoing` (messages that
+//!   nobody has handled yet), `outgoing_bytes`, `dead_letter_handler`, `dead_letters_dropped` (that came too fast for their handler, or
+//!   for the admin),
 //!   `global_names` (name to address), `capabilities` (name to value).
 //! - `actors`: `place`, `actor_count`, `actors`: a list, in which each comes after its parent, of `address`, `parent`, `name` (its
 //!   global name), `answered`, `type`, `pid`, `state` (`idle`, `busy`, `paused`, `exiting`), `busy_seconds`, `memory_rss_bytes`,
 //!   `memory_pss_bytes` (its share of what it shares with others), `queue_user`, `queue_system`, `queue_outgoing`,
-//!   `pending_wakeups`, `handled_per_second`, `counters`. Where a system has more actors than it lists (`Limits::status_actors`),
-//!   `actor_count` is larger than the list is long.
+//!   `queue_user_bytes`, `queue_system_bytes`, `queue_outgoing_bytes`, `pending_wakeups`, `handled_per_second`, `counters`. Where a
+//!   system has more actors than it lists (`Limits::status_actors`), `actor_count` is larger than the list is long.
 //! - `ping`: `place`, `sent`, `answered`, `round_trip_seconds` (a list), `minimum_seconds`, `mean_seconds`, `maximum_seconds`.
 //! - `logs`: `place`, `log_file`; it follows nothing.
 //! - `shutdown`: `place`, `base`, `actors_ended`, `seconds`.
 //!
 //! # Dependencies
 //!
-//! `thespian-core`, `thespian-multiproc`, `thespian-tcp` (attaching), `clap` (reads command lines), `serde` and
+//! `thespian-core`, `thespian-multiproc`, `thespian-tcp` and `thespian-udp` (attaching), `clap` (reads command lines), `serde` and
 //! `serde_json` (`--json`).
 
 #![forbid(unsafe_code)]

@@ -36,9 +36,11 @@ fn text(status: &SystemStatus, place: &str) -> String {
         row("handled", counters.handled.to_string()),
         row("poisoned", counters.poisoned.to_string()),
         row("dead letters", counters.dead_lettered.to_string()),
+        row("dropped of them", status.dead_letters_dropped.to_string()),
         row("refused", counters.refused.to_string()),
         row("failed attempts", counters.failed_attempts.to_string()),
         row("lost, late", format!("{}, {}", counters.lost, counters.late)),
+        row("outgoing", format!("{}, {}", status.outgoing, table::size(status.outgoing_bytes))),
     ];
     let names = status.global_names.iter();
     rows.extend(names.map(|(name, address)| row("name", format!("{} = {address}", table::plain(name)))));
@@ -59,7 +61,10 @@ struct Document {
     uptime_seconds: f64,
     actor_count: u64,
     counters: CountersJson,
+    outgoing: u64,
+    outgoing_bytes: u64,
     dead_letter_handler: Option<String>,
+    dead_letters_dropped: u64,
     global_names: BTreeMap<String, String>,
     capabilities: BTreeMap<String, serde_json::Value>,
 }
@@ -76,7 +81,10 @@ impl Document {
             uptime_seconds: status.uptime.as_secs_f64(),
             actor_count: status.actor_count,
             counters: (&status.counters).into(),
+            outgoing: status.outgoing,
+            outgoing_bytes: status.outgoing_bytes,
             dead_letter_handler: status.dead_letter_handler.map(|address| address.to_string()),
+            dead_letters_dropped: status.dead_letters_dropped,
             global_names: names.map(|(name, address)| (name.clone(), address.to_string())).collect(),
             capabilities: capabilities
                 .map(|(name, value)| (name.to_string(), json::of_value(value)))

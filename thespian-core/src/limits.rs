@@ -42,6 +42,10 @@ pub struct Limits {
     pub actions_per_attempt: usize,
     /// Messages that wait for an outside endpoint's next `ask` or `listen`; further ones are dead letters. Messages.
     pub endpoint_queue: usize,
+    /// Dead letters of one process that its system's admin has yet to be told of, and dead letters of a system between
+    /// processes that their handler has yet to handle. Further ones are counted, and nobody is given them. One, however
+    /// large, always may be on its way. Bytes of encoded messages.
+    pub dead_letter_bytes: usize,
     /// Deliveries that one outside call may set off on a base that runs to equilibrium, before the call fails with
     /// [`Error::NeverSettles`]. Deliveries.
     pub steps_per_call: u64,
@@ -91,6 +95,7 @@ impl Default for Limits {
             idle_links: 100_000,
             actions_per_attempt: 1_000_000,
             endpoint_queue: 10_000,
+            dead_letter_bytes: 64 << 20,
             steps_per_call: 100_000_000,
             name_length: 1024,
             message_size: 1 << 30,
@@ -124,6 +129,7 @@ impl Limits {
             ("idle_links", self.idle_links as u64),
             ("actions_per_attempt", self.actions_per_attempt as u64),
             ("endpoint_queue", self.endpoint_queue as u64),
+            ("dead_letter_bytes", self.dead_letter_bytes as u64),
             ("steps_per_call", self.steps_per_call),
             ("name_length", self.name_length as u64),
             ("message_size", self.message_size as u64),

@@ -11,11 +11,12 @@ use kit::{
 };
 use thespian_core::engine::link::{Carrier, Frame, Lane};
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Outputs, Request, ToAdmin, Undelivered,
+    Admin, AdminConfig, AdminInput, CallId, Create, LaunchError, Live, Output, Outputs, Request, ToAdmin,
+    Undelivered,
 };
 use thespian_core::{
-    ActorSpec, Counters, DeadEnvelope, DeadReason, ExitCause, Failure, IntoMessage, Limits, PoisonMessage,
-    StartError, StatusReq, Time, Value, actors,
+    ActorSpec, Counters, DeadEnvelope, DeadReason, DecodeLimits, ExitCause, Failure, IntoMessage, Limits,
+    PoisonMessage, StartError, StatusReq, SystemStatus, Time, Value, actors, decode,
 };
 
 /// An admin.
@@ -109,7 +110,7 @@ impl Bench {
 
     fn message(&mut self, from: char, message: impl IntoMessage) -> &mut Bench {
         let envelope = message.into_message().seal(&admin(), &actor(from));
-        self.told(AdminInput::Message(envelope, Counters::default()))
+        self.told(AdminInput::Message(envelope, Live::default()))
     }
 
     fn timeout(&mut self) -> &mut Bench {
@@ -143,6 +144,24 @@ impl Bench {
         let answer = self.lines.first().expect("an answer").clone();
         self.anything();
         answer.strip_prefix("transmit admin=>z ").expect("the answer comes first").to_string()
+    }
+
+    /// What a process is told that asks for the status, and is gone then.
+    fn status_by_frame(&mut self) -> SystemStatus {
+        self.anything().message('z', StatusReq);
+        let bytes = loop {
+            match self.out.poll().expect("an answer") {
+                Output::Frame => {
+                    let departure = self.out.poll_frame().expect("it is there");
+                    if let Frame::Data { bytes, .. } = departure.frame {
+                        break bytes;
+                    }
+                }
+                _ => continue,
+            }
+        };
+        self.told(AdminInput::PeerGone(actor('z'), DeadReason::Dead)).anything();
+        decode(&bytes, DecodeLimits::default()).expect("a status")
     }
 
     #[track_caller]
@@ -558,7 +577,7 @@ fn a_message_for_the_admin_that_is_no_question_goes_back() {
     admin.message('a', "hello").gives(&["return a->admin hello (Dead)"]);
     let poison = PoisonMessage { message: "x".into_message(), details: String::new() };
     let poison = poison.into_message().seal(&kit::admin(), &actor('a')).by_runtime();
-    admin.told(AdminInput::Message(poison, Counters::default())).gives(&[]);
+    admin.told(AdminInput::Message(poison, Live::default())).gives(&[]);
 }
 
 // -- status ----------------------------------------------------------------------------------------------------
@@ -663,12 +682,35 @@ fn during_a_shutdown_dead_letters_say_so() {
 fn a_question_from_another_process_is_answered_and_acknowledged() {
     let mut admin = Bench::with(limits(|_| {}), true, false);
     let question = data(Lane::Urgent, 0, 0, StatusReq);
-    admin.told(AdminInput::Frame(actor('a'), question, Counters::default()));
+    admin.told(AdminInput::Frame(actor('a'), question, Live::default()));
     admin.gives(&["frame admin->a ack urgent#1 1", "frame admin->a user#1 0 (base 0) running, 0 actors []"]);
     assert_eq!(admin.due(), Some(200));
     let ack = Frame::Ack { lane: Lane::User, link: 1, handled: 1 };
-    admin.told(AdminInput::Frame(actor('a'), ack, Counters::default())).gives(&[]);
+    admin.told(AdminInput::Frame(actor('a'), ack, Live::default())).gives(&[]);
     assert_eq!(admin.due(), None);
+}
+
+#[test]
+fn dead_letters_that_their_handler_does_not_keep_up_with_are_counted_and_dropped() {
+    let mut admin = Bench::with(limits(|limits| limits.dead_letter_bytes = 50), true, false);
+    admin.runs('h').asks('h', Request::HandleDeadLetters(true)).anything();
+    let dropped = |admin: &mut Bench| {
+        let status = admin.status_by_frame();
+        (status.counters.dead_lettered, status.dead_letters_dropped)
+    };
+    // One that is larger than the bound is on its way, so the next is not.
+    let long = "x".repeat(60);
+    admin.dead_letter('a', 'b', long.clone()).anything();
+    admin.dead_letter('a', 'b', "two").gives(&["log debug a"]);
+    assert_eq!(dropped(&mut admin), (2, 1));
+    // Nor are those of which the admin is not even told.
+    admin.told(AdminInput::DeadLettersDropped(5)).gives(&[]);
+    assert_eq!(dropped(&mut admin), (7, 6));
+    let ack = Frame::Ack { lane: Lane::User, link: 1, handled: 1 };
+    admin.told(AdminInput::Frame(actor('h'), ack, Live::default())).anything();
+    let expected = "frame admin->h user#1 1 (base 1) dead(a->b three Dead)";
+    admin.dead_letter('a', 'b', "three").gives(&["log debug a", expected]);
+    assert_eq!(dropped(&mut admin), (8, 6));
 }
 
 #[test]
@@ -694,7 +736,7 @@ fn an_actor_that_could_not_be_asked_to_exit_is_killed() {
 #[test]
 fn a_message_from_another_process_that_is_no_question_becomes_a_dead_letter() {
     let mut admin = Bench::with(limits(|_| {}), true, true);
-    admin.told(AdminInput::Frame(actor('a'), data(Lane::User, 0, 0, "hello"), Counters::default()));
+    admin.told(AdminInput::Frame(actor('a'), data(Lane::User, 0, 0, "hello"), Live::default()));
     admin.gives(&["frame admin->a ack user#1 1", "account a#1 DeadLettered", "log debug a"]);
 }
 

@@ -466,6 +466,28 @@ fn all_that_is_not_acknowledged_is_named_when_the_sender_goes() {
     assert_eq!(left, [named("two", true), named("three", true), named("four", true), named("five", false)]);
 }
 
+#[test]
+fn the_bytes_that_are_not_acknowledged_are_counted_whatever_becomes_of_them() {
+    let mut a = Side::with('a', limits(|limits| limits.delivery_limit = Duration::from_millis(100)));
+    let bytes = |a: &Side| (a.links.unacknowledged(), a.links.unacknowledged_bytes());
+    // Three are on their way, and two wait for room.
+    for message in ["1", "22", "333", "4444", "55555"] {
+        a.sends('b', message);
+    }
+    a.sends('c', "666666");
+    let each = |texts: &[usize]| (texts.len(), texts.iter().map(|text| text + 1).sum());
+    assert_eq!(bytes(&a), each(&[1, 2, 3, 4, 5, 6]));
+    a.ack('b', User, 2).anything();
+    assert_eq!(bytes(&a), each(&[3, 4, 5, 6]));
+    let _ = a.links.peer_gone(actor('c'), DeadReason::Dead, "");
+    assert_eq!(bytes(&a), each(&[3, 4, 5]));
+    a.at(50).sends('b', "7777777").at(100);
+    let _ = a.links.handle_timeout(a.now, &mut a.out);
+    assert_eq!(bytes(&a), each(&[7]));
+    let _ = a.links.peer_gone(actor('b'), DeadReason::Dead, "");
+    assert_eq!(bytes(&a), (0, 0));
+}
+
 /// Other peers, so many that links are looked through for those that are not used.
 fn crowd() -> impl Iterator<Item = ActorAddress> {
     (2..65).map(|generation| incarnation('z', generation))

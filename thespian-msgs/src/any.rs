@@ -169,6 +169,12 @@ impl AnyMessage {
         content.downcast_ref::<Option<EncodedMessage>>()?.as_ref()
     }
 
+    /// How many bytes it has, as it came from elsewhere; 0 for one that is a value of this process, which has none yet.
+    #[inline]
+    pub fn encoded_size(&self) -> usize {
+        self.as_encoded().map_or(0, |encoded| encoded.bytes().len())
+    }
+
     /// The message's bytes.
     ///
     /// # Errors

@@ -64,7 +64,8 @@ impl fmt::Display for Counters {
     }
 }
 
-/// What waits, in messages.
+/// What waits: how many messages, and their encoded size. Messages between actors of one process are not encoded, and count
+/// no bytes; nor does what an actor sends itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueStatus {
     /// Ordinary messages that wait for the actor.
@@ -73,6 +74,12 @@ pub struct QueueStatus {
     pub system: u64,
     /// Messages the actor has sent that nobody has handled yet.
     pub outgoing: u64,
+    /// The size of the ordinary messages that wait, in bytes.
+    pub user_bytes: u64,
+    /// The size of the system messages that wait, in bytes.
+    pub system_bytes: u64,
+    /// The size of what the actor has sent and nobody has handled yet, in bytes.
+    pub outgoing_bytes: u64,
 }
 
 /// What an actor is doing.
@@ -138,8 +145,12 @@ impl fmt::Display for ActorStatus {
         if let Some(since) = self.busy_since {
             writeln!(f, "  handler runs for {:?}", self.uptime.saturating_sub(since))?;
         }
-        let QueueStatus { user, system, outgoing } = self.queues;
-        writeln!(f, "  waiting: {user} messages, {system} system messages; outgoing: {outgoing}")?;
+        let QueueStatus { user, system, outgoing, user_bytes, system_bytes, outgoing_bytes } = self.queues;
+        writeln!(
+            f,
+            "  waiting: {user} messages ({user_bytes} bytes), {system} system messages ({system_bytes} bytes); outgoing: \
+             {outgoing} ({outgoing_bytes} bytes)"
+        )?;
         writeln!(f, "  messages: {}", self.counters)?;
         writeln!(f, "  children: {}, pending wakeups: {}", self.children.len(), self.pending_wakeups)
     }
@@ -186,8 +197,15 @@ pub struct SystemStatus {
     pub global_names: BTreeMap<String, ActorAddress>,
     /// The actor that handles dead letters.
     pub dead_letter_handler: Option<ActorAddress>,
+    /// Dead letters that are counted and were given to nobody, because they came faster than they could be passed on
+    /// (`Limits::dead_letter_bytes`).
+    pub dead_letters_dropped: u64,
     /// What became of messages, of actors alive and gone.
     pub counters: Counters,
+    /// Messages that its actors, and programs outside, have sent and that nobody has handled yet, wherever they wait.
+    pub outgoing: u64,
+    /// Their encoded size, in bytes; 0 where all actors are in one process.
+    pub outgoing_bytes: u64,
     /// Time since the system started.
     pub uptime: Duration,
 }
@@ -197,9 +215,13 @@ impl fmt::Display for SystemStatus {
         writeln!(f, "system {} ({}): {}, up {:?}", self.admin_address, self.base, self.state, self.uptime)?;
         writeln!(f, "  actors: {}", self.actor_count)?;
         writeln!(f, "  messages: {}", self.counters)?;
+        writeln!(f, "  outgoing: {} ({} bytes)", self.outgoing, self.outgoing_bytes)?;
         match self.dead_letter_handler {
             Some(handler) => writeln!(f, "  dead letters go to {handler}")?,
             None => writeln!(f, "  dead letters are dropped")?,
+        }
+        if self.dead_letters_dropped > 0 {
+            writeln!(f, "  dead letters that came too fast to be handled: {}", self.dead_letters_dropped)?;
         }
         for (name, address) in &self.global_names {
             writeln!(f, "  name {name:?} = {address}")?;

@@ -3,13 +3,15 @@
 //! Whatever the bytes are: no panic, no more memory than their length allows, and what decodes is a value like any
 //! other, which encodes and decodes again to the same.
 
+#[path = "kit/hostile.rs"]
+mod kit;
+
 use core::time::Duration;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Debug, Display, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use kit::{Random, hostile, measured};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thespian_msgs::{
@@ -38,11 +40,12 @@ const STACK: usize = 512 * 1024;
 #[test]
 fn hostile_bytes_never_panic_nor_cost_more_than_their_length_allows() {
     let decoders = decoders();
+    let all: Vec<&[Vec<u8>]> = decoders.iter().map(|decoder| &*decoder.examples).collect();
     let mut inputs = 0;
     for (number, decoder) in (0u64..).zip(&decoders) {
         for input in 0..INPUTS {
             let seed = SEED ^ (number << 32) ^ input;
-            let bytes = hostile(&mut Random(seed), decoder, &decoders);
+            let bytes = hostile(&mut Random(seed), &decoder.examples, &all);
             decoder.check(&bytes).unwrap_or_else(|failure| panic!("{failure}; seed {seed:#x}"));
             inputs += 1;
         }
@@ -188,7 +191,14 @@ fn decoders() -> Vec<Decoder> {
         lost: 0,
         late: 128,
     };
-    let queues = QueueStatus { user: 1, system: 0, outgoing: 200 };
+    let queues = QueueStatus {
+        user: 1,
+        system: 0,
+        outgoing: 200,
+        user_bytes: 70_000,
+        system_bytes: 0,
+        outgoing_bytes: u64::MAX,
+    };
     let nest = || Nest(vec![Nest(vec![]), Nest(vec![Nest(vec![Nest(vec![])]), Nest(vec![])])]);
     let tree = || {
         let named = Tree::Named { name: text(), below: Some(Box::new(Tree::Leaf(-1))) };
@@ -278,7 +288,10 @@ fn decoders() -> Vec<Decoder> {
                 actor_count: 3,
                 global_names: BTreeMap::from([(text(), address)]),
                 dead_letter_handler: Some(address),
+                dead_letters_dropped: 5,
                 counters,
+                outgoing: 3,
+                outgoing_bytes: 70_000,
                 uptime: Duration::from_secs(1),
             }],
         ),
@@ -375,129 +388,9 @@ where
     }
 }
 
-// The bytes.
-
-/// Noise, or an encoding with some damage.
-fn hostile(random: &mut Random, decoder: &Decoder, decoders: &[Decoder]) -> Vec<u8> {
-    if random.below(8) == 0 {
-        return (0..random.below(64)).map(|_| random.next() as u8).collect();
-    }
-    let mut bytes = random.one(&decoder.examples).clone();
-    for _ in 0..=random.below(4) {
-        damage(random, &mut bytes, decoders);
-    }
-    bytes
-}
-
-fn damage(random: &mut Random, bytes: &mut Vec<u8>, decoders: &[Decoder]) {
-    let from = random.below(bytes.len() + 1);
-    let to = bytes.len().min(from + random.below(16));
-    match random.below(8) {
-        0 | 1 => {
-            if let Some(byte) = bytes.get_mut(from) {
-                *byte ^= 1 << random.below(8);
-            }
-        }
-        2 => {
-            if let Some(byte) = bytes.get_mut(from) {
-                *byte = *random.one(&[0, 1, 2, 5, 6, 0x7f, 0x80, 0xff]);
-            }
-        }
-        3 => bytes.truncate(from),
-        4 => drop(bytes.drain(from..to)),
-        5 => {
-            let times = *random.one(&[2, 2, 3, 20, 150]);
-            let piece = bytes[from..to].repeat(times);
-            bytes.splice(from..to, piece);
-        }
-        6 => {
-            let decoder = random.one(decoders);
-            let other = random.one(&decoder.examples);
-            bytes.splice(from..to, other[random.below(other.len() + 1)..].iter().copied());
-        }
-        // A length, if it stood here, that promises far more than there is.
-        _ => {
-            let length = random.next() >> random.below(60);
-            let end = bytes.len().min(from + 1);
-            bytes.splice(from..end, encode(&length).expect("a number encodes"));
-        }
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes everything");
         text
     })
-}
-
-/// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `end`, or 0.
-    fn below(&mut self, end: usize) -> usize {
-        self.next() as usize % end.max(1)
-    }
-
-    fn one<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len())]
-    }
-}
-
-// The memory.
-
-/// The system's allocator, and what each thread has from it.
-struct Counting;
-
-thread_local! {
-    /// Bytes that the thread has allocated and not given back; less than none if others gave it theirs.
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    // Not counted: what a thread still does when its counters are gone.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + change);
-        PEAK.try_with(|peak| peak.set(peak.get().max(live.get())))
-    });
-}
-
-#[expect(
-    unsafe_code,
-    reason = "only an allocator sees what a decoder allocates; this one passes everything on"
-)]
-// SAFETY: the system's allocator does the work, and counting neither allocates nor panics.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// What the work returned, and the most bytes it had allocated at one time.
-fn measured<R>(work: impl FnOnce() -> R) -> (R, usize) {
-    let before = LIVE.get();
-    PEAK.set(before);
-    let result = work();
-    (result, PEAK.get().abs_diff(before))
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use thespian_core::Counters;
+use thespian_core::engine::Live;
 
 /// How many actors have a record; those in higher slots show nothing.
 const RECORDS: usize = 1 << 16;
@@ -23,27 +24,31 @@ pub(crate) struct Record {
     failed_attempts: AtomicU64,
     /// Messages it has sent that nobody has dealt with.
     outgoing: AtomicU64,
+    /// The encoded size of those.
+    outgoing_bytes: AtomicU64,
     lost: AtomicU64,
     late: AtomicU64,
 }
 
 impl Record {
     /// Shows these.
-    pub(crate) fn show(&self, counters: &Counters, outgoing: u64) {
+    pub(crate) fn show(&self, live: &Live) {
+        let Live { counters, outgoing, outgoing_bytes } = live;
         // Each is right for itself, which is all that is asked of a status; together they may be some messages apart.
         self.sent.store(counters.sent, Ordering::Relaxed);
         self.handled.store(counters.handled, Ordering::Relaxed);
         self.poisoned.store(counters.poisoned, Ordering::Relaxed);
         self.refused.store(counters.refused, Ordering::Relaxed);
         self.failed_attempts.store(counters.failed_attempts, Ordering::Relaxed);
-        self.outgoing.store(outgoing, Ordering::Relaxed);
+        self.outgoing.store(*outgoing, Ordering::Relaxed);
+        self.outgoing_bytes.store(*outgoing_bytes, Ordering::Relaxed);
         self.lost.store(counters.lost, Ordering::Relaxed);
         self.late.store(counters.late, Ordering::Relaxed);
     }
 
     /// What was last shown.
-    pub(crate) fn counters(&self) -> Counters {
-        Counters {
+    pub(crate) fn live(&self) -> Live {
+        let counters = Counters {
             sent: self.sent.load(Ordering::Relaxed),
             handled: self.handled.load(Ordering::Relaxed),
             poisoned: self.poisoned.load(Ordering::Relaxed),
@@ -52,17 +57,14 @@ impl Record {
             failed_attempts: self.failed_attempts.load(Ordering::Relaxed),
             lost: self.lost.load(Ordering::Relaxed),
             late: self.late.load(Ordering::Relaxed),
-        }
-    }
-
-    /// How many messages it had sent that nobody had dealt with.
-    pub(crate) fn outgoing(&self) -> u64 {
-        self.outgoing.load(Ordering::Relaxed)
+        };
+        let outgoing = self.outgoing.load(Ordering::Relaxed);
+        Live { counters, outgoing, outgoing_bytes: self.outgoing_bytes.load(Ordering::Relaxed) }
     }
 
     /// Begins again, for another actor.
     pub(crate) fn reset(&self) {
-        self.show(&Counters::default(), 0);
+        self.show(&Live::default());
     }
 }
 
@@ -111,12 +113,12 @@ mod tests {
         let board = Board::create().expect("memory");
         let other = Board::open(board.file().try_clone().expect("a descriptor")).expect("mapped");
         let counters = Counters { sent: 3, handled: 2, lost: 4, late: 1, ..Counters::default() };
-        board.record(7).expect("a record").show(&counters, 1);
-        assert_eq!(other.record(7).expect("a record").counters(), counters);
-        assert_eq!(other.record(7).expect("a record").outgoing(), 1);
-        assert_eq!(other.record(8).expect("a record").counters(), Counters::default());
+        let live = Live { counters, outgoing: 1, outgoing_bytes: 70 };
+        board.record(7).expect("a record").show(&live);
+        assert_eq!(other.record(7).expect("a record").live(), live);
+        assert_eq!(other.record(8).expect("a record").live(), Live::default());
         board.record(7).expect("a record").reset();
-        assert_eq!(other.record(7).expect("a record").counters(), Counters::default());
+        assert_eq!(other.record(7).expect("a record").live(), Live::default());
         assert!(board.record(1 << 40).is_none());
     }
 }

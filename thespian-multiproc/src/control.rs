@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use thespian_core::engine::{ToAdmin, ToHost};
+use thespian_core::engine::{Live, ToAdmin, ToHost};
 use thespian_core::transport::Locator;
 use thespian_core::{
     ActorAddress, ActorSpec, AnyMessage, Capabilities, Counters, DeadReason, DecodeLimits, Error, Limits,
@@ -28,6 +28,8 @@ pub(crate) enum ToAdminProcess {
     Started(Result<Locator, StartFailure>),
     /// An engine of the process says something to the admin's engine.
     Engine(ActorAddress, ToAdmin),
+    /// So many messages that could not be delivered are not told of one by one.
+    DeadLettersDropped(u64),
     /// A frame for the admin's own address.
     Frame(Carried),
     /// The process needs addresses.
@@ -52,8 +54,8 @@ pub(crate) enum ToAdminProcess {
     Attach { locator: Locator, pid: u32 },
     /// These endpoints of a client are gone, with what became of their messages.
     Closed(Vec<(ActorAddress, Counters)>),
-    /// What became of the messages of all endpoints that a client has now.
-    Counters(Counters),
+    /// What a status says of all endpoints that a client has now.
+    Live(Live),
     /// A client creates an actor.
     Create { call: u64, spec: ActorSpec },
     /// A client sets a capability, or removes it.

@@ -4,13 +4,14 @@
 //! by the control channel. A frame with a message is never kept here: the engine that sent it keeps it until it is
 //! acknowledged, and sends it again when it is told that there is a connection.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use thespian_core::engine::Outputs;
 use thespian_core::engine::link::Frame;
+use thespian_core::engine::{Outputs, ToAdmin};
 use thespian_core::transport::{Interest, Locator, PeerId, Port, PortEvent};
-use thespian_core::{ActorAddress, DeadReason, Time};
+use thespian_core::{ActorAddress, DeadReason, Limits, Time};
 
 use crate::carried::Carried;
 use crate::control::{self, Channel, ToAdminProcess, ToProcess};
@@ -69,6 +70,19 @@ pub(crate) struct Plane {
     sweep_at: usize,
     /// What is to be done when the port can be used again.
     deferred: Vec<Later>,
+    letters: Letters,
+    /// The admin's answers to questions about names, until they are taken.
+    named: BTreeMap<u64, Option<ActorAddress>>,
+}
+
+/// Dead letters on their way to the admin.
+struct Letters {
+    /// How many bytes of them may be on their way.
+    limit: usize,
+    /// How many have been, since everything for the admin was last seen to be written.
+    said: usize,
+    /// How many messages are dead letters beyond that, of which the admin is told the number.
+    untold: u64,
 }
 
 /// Something that has to wait until the port is free.
@@ -148,7 +162,12 @@ pub(crate) struct Brought {
 
 impl Plane {
     /// The connections of a process that has none yet.
-    pub(crate) fn new(mut port: Box<dyn Port>, admin: AdminLink, admin_address: ActorAddress) -> Plane {
+    pub(crate) fn new(
+        mut port: Box<dyn Port>,
+        admin: AdminLink,
+        admin_address: ActorAddress,
+        limits: &Limits,
+    ) -> Plane {
         if let AdminLink::Channel(channel) = &admin {
             // It is open: the process was born with it.
             let _ = port.watch(channel.descriptor(), CONTROL, Interest::Both);
@@ -161,6 +180,8 @@ impl Plane {
             locating: 0,
             sweep_at: SWEEP,
             deferred: Vec::new(),
+            letters: Letters { limit: limits.dead_letter_bytes, said: 0, untold: 0 },
+            named: BTreeMap::new(),
         }
     }
 
@@ -170,12 +191,70 @@ impl Plane {
     ///
     /// When a message inside cannot be encoded.
     pub(crate) fn say(&mut self, word: &ToAdminProcess) -> Result<(), String> {
-        let bytes = control::encode(word)?;
+        self.say_encoded(control::encode(word)?);
+        Ok(())
+    }
+
+    /// Says what an engine wants the admin to know. Dead letters are counted and not told, while as many as may be are on their
+    /// way: an admin that is slow, or stopped, must not cost this process its memory.
+    ///
+    /// # Errors
+    ///
+    /// When a message inside cannot be encoded, with what was to be said.
+    pub(crate) fn say_of_engine(
+        &mut self,
+        from: ActorAddress,
+        message: ToAdmin,
+    ) -> Result<(), (String, ToAdmin)> {
+        let is_letter = match &message {
+            ToAdmin::DeadLetter(undelivered) if !self.may_tell_of_letters() => {
+                self.letters.untold += u64::from(!undelivered.envelope.is_by_runtime());
+                return Ok(());
+            }
+            message => matches!(message, ToAdmin::DeadLetter(_)),
+        };
+        let word = ToAdminProcess::Engine(from, message);
+        match control::encode(&word) {
+            Ok(bytes) => {
+                self.letters.said += if is_letter { bytes.len() } else { 0 };
+                self.say_encoded(bytes);
+                Ok(())
+            }
+            Err(error) => {
+                let ToAdminProcess::Engine(_, message) = word else { return Ok(()) };
+                Err((error, message))
+            }
+        }
+    }
+
+    fn may_tell_of_letters(&mut self) -> bool {
+        if self.letters.said >= self.letters.limit && !self.owes_admin() {
+            self.letters.said = 0;
+        }
+        self.letters.said < self.letters.limit
+    }
+
+    /// Whether something that was said to the admin has not been written.
+    fn owes_admin(&self) -> bool {
+        match &self.admin {
+            AdminLink::Channel(channel) => channel.has_unwritten(),
+            AdminLink::Peer(peer) => self.port.has_unwritten_to(*peer),
+        }
+    }
+
+    /// Tells the admin how many dead letters there were of which it was not told.
+    fn say_untold(&mut self) {
+        if self.letters.untold > 0 {
+            let untold = std::mem::take(&mut self.letters.untold);
+            let _ = self.say(&ToAdminProcess::DeadLettersDropped(untold));
+        }
+    }
+
+    fn say_encoded(&mut self, bytes: Vec<u8>) {
         match &mut self.admin {
             AdminLink::Channel(channel) => channel.say(&bytes),
             AdminLink::Peer(peer) => self.port.control(*peer, bytes),
         }
-        Ok(())
     }
 
     /// Sends a frame on its way.
@@ -213,6 +292,9 @@ impl Plane {
 
     /// Writes what can be written.
     pub(crate) fn flush(&mut self) {
+        if self.letters.untold > 0 && self.may_tell_of_letters() {
+            self.say_untold();
+        }
         self.port.flush();
         if let AdminLink::Channel(channel) = &mut self.admin {
             channel.flush();
@@ -221,6 +303,7 @@ impl Plane {
 
     /// The process is about to end: its connections go when what was sent has been written.
     pub(crate) fn disconnect_all(&mut self) {
+        self.say_untold();
         self.port.disconnect_all();
     }
 
@@ -360,8 +443,41 @@ impl Plane {
         }
     }
 
+    /// Does what the admin's word asks for, where that is the same in every process; gives back any other.
+    pub(crate) fn hear(
+        &mut self,
+        now: Time,
+        word: ToProcess,
+        engines: &mut dyn Engines,
+        out: &mut Outputs,
+    ) -> Option<ToProcess> {
+        match word {
+            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
+            ToProcess::Located { address, locator } => self.located(now, address, &locator, engines, out),
+            ToProcess::Gone { address, reason, details } => {
+                self.gone(now, address, reason, &details, engines, out);
+            }
+            ToProcess::Frame(Carried { from, to, frame }) => {
+                // One for an endpoint that is gone meanwhile needs no word: the admin has heard of its end, or will.
+                engines.frame(now, from, to, frame, out);
+            }
+            word => return Some(word),
+        }
+        None
+    }
+
+    /// Whether the answer to this question about a name is there.
+    pub(crate) fn has_named(&self, call: u64) -> bool {
+        self.named.contains_key(&call)
+    }
+
+    /// That answer, if it is there.
+    pub(crate) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
+        self.named.remove(&call)
+    }
+
     /// The admin says where an address is.
-    pub(crate) fn located(
+    fn located(
         &mut self,
         now: Time,
         address: ActorAddress,
@@ -393,7 +509,7 @@ impl Plane {
     }
 
     /// The admin says that nobody is at an address.
-    pub(crate) fn gone(
+    fn gone(
         &mut self,
         now: Time,
         address: ActorAddress,

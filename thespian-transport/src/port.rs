@@ -539,6 +539,10 @@ impl<S: Sockets> Port for StreamPort<S> {
         self.peers.values().any(Connection::has_unwritten)
     }
 
+    fn has_unwritten_to(&self, PeerId(peer): PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(Connection::has_unwritten)
+    }
+
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
         // The host is to hear of what has happened since it last heard.
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };

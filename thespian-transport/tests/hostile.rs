@@ -4,10 +4,12 @@
 //! Whatever the bytes are: no panic, no more memory than their length allows, the same outcome in pieces of any size, and
 //! what decodes encodes and decodes again to the same.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../thespian-msgs/tests/kit/hostile.rs"]
+mod kit;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use kit::{Random, hostile, measured};
 use thespian_core::engine::link::{Frame, Gaps, Lane};
 use thespian_core::transport::wire::{Decoder, Encoder};
 use thespian_core::{ActorAddress, AddressKey, DeadReason, SystemId, TypeName};
@@ -30,11 +32,12 @@ const TABLES: usize = 320 * 1024;
 #[test]
 fn hostile_bytes_never_panic_nor_cost_more_than_their_length_allows() {
     let examples = [engine_frames(), wire_frames(), handshakes()];
+    let all = examples.each_ref().map(Vec::as_slice);
     let decoders: [Check; 3] = [check_frames, check_wire, check_handshake];
     for (number, (decoder, own)) in (0u64..).zip(decoders.into_iter().zip(&examples)) {
         for input in 0..INPUTS {
             let seed = SEED ^ (number << 32) ^ input;
-            let bytes = hostile(&mut Random(seed), own, &examples);
+            let bytes = hostile(&mut Random(seed), own, &all);
             let outcome = catch_unwind(AssertUnwindSafe(|| decoder(&bytes)));
             let outcome = outcome.unwrap_or_else(|_| Err("a panic, see above".into()));
             outcome.unwrap_or_else(|failure| panic!("{failure}; seed {seed:#x}; input {bytes:02x?}"));
@@ -211,111 +214,4 @@ fn wire_frames() -> Vec<Vec<u8>> {
 
 fn handshakes() -> Vec<Vec<u8>> {
     vec![probe::hello(), probe::answer()]
-}
-
-/// Noise, or an encoding with some damage.
-fn hostile(random: &mut Random, own: &[Vec<u8>], all: &[Vec<Vec<u8>>]) -> Vec<u8> {
-    if random.below(8) == 0 {
-        return (0..random.below(64)).map(|_| random.next() as u8).collect();
-    }
-    let mut bytes = random.one(own).clone();
-    for _ in 0..=random.below(4) {
-        damage(random, &mut bytes, all);
-    }
-    bytes
-}
-
-fn damage(random: &mut Random, bytes: &mut Vec<u8>, all: &[Vec<Vec<u8>>]) {
-    let from = random.below(bytes.len() + 1);
-    let to = bytes.len().min(from + random.below(16));
-    match random.below(7) {
-        0 | 1 => {
-            if let Some(byte) = bytes.get_mut(from) {
-                *byte ^= 1 << random.below(8);
-            }
-        }
-        2 => {
-            if let Some(byte) = bytes.get_mut(from) {
-                *byte = *random.one(&[0, 1, 2, 3, 4, 5, 16, 17, 0x7f, 0x80, 0xff]);
-            }
-        }
-        3 => bytes.truncate(from),
-        4 => drop(bytes.drain(from..to)),
-        5 => {
-            let piece = bytes[from..to].repeat(*random.one(&[2, 3, 20, 150]));
-            bytes.splice(from..to, piece);
-        }
-        _ => {
-            let decoder: &Vec<Vec<u8>> = random.one(all);
-            let other = random.one(decoder);
-            bytes.splice(from..to, other[random.below(other.len() + 1)..].iter().copied());
-        }
-    }
-}
-
-/// SplitMix64, with whose seed every input can be made again.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn one<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
-
-// What a decoder allocates.
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count(bytes: isize) {
-    // A thread that is ending has no counters any more.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + bytes);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-}
-
-#[expect(
-    unsafe_code,
-    reason = "only an allocator sees what a decoder allocates; this one passes everything on"
-)]
-// SAFETY: the system's allocator does the work, and counting neither allocates nor panics.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// What the work returned, and the most bytes it had allocated at one time.
-fn measured<R>(work: impl FnOnce() -> R) -> (R, usize) {
-    let before = LIVE.get();
-    PEAK.set(before);
-    let result = work();
-    (result, PEAK.get().abs_diff(before))
 }

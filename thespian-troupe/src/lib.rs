@@ -79,9 +79,11 @@
 //! # Cost
 //!
 //! A message costs a second one to the worker, and where the troupe has to know at once (somebody waits, or the worker is in
-//! another process) a third one back. It is copied twice: for the worker, and for the case that the worker dies. What is not
-//! `Clone` is copied by its encoding, so a worker sees it as if from another process. The program `speed` among the examples of
-//! this crate measures it.
+//! another process) a third one back; workers in the troupe's process have one of these for all that are done by then. It is
+//! copied for the case that the worker dies, and a second time where it had to wait or the worker is in another process;
+//! otherwise the worker gets the very message. What is not `Clone` is copied by its encoding, so a worker sees it as if from another
+//! process. The program `speed` among the examples of this crate measures all of it: about 1.8 times the instructions of the
+//! same jobs dealt out by hand on the simple base.
 //!
 //! # Dependencies
 //!

@@ -21,11 +21,15 @@ pub(crate) struct Pool {
 }
 
 /// A worker.
-struct Member {
-    address: ActorAddress,
+pub(crate) struct Member {
+    pub(crate) address: ActorAddress,
     doing: Doing,
     /// Whether it has said something, and so has started.
-    has_started: bool,
+    pub(crate) has_started: bool,
+    /// Whether it has said that it looks at the troupe's tray.
+    pub(crate) has_tray: bool,
+    /// The asker that the tray names at its place.
+    pub(crate) last_asker: ActorAddress,
 }
 
 enum Doing {
@@ -46,6 +50,14 @@ pub(crate) struct Job {
     pub(crate) deaths: u32,
     /// Why it came back from a worker of which nobody knows whether it ever started.
     pub(crate) failure: Option<Box<str>>,
+}
+
+/// How a worker is done.
+pub(crate) enum End {
+    /// The job is done.
+    Done,
+    /// It came back before, for this reason, and whether its worker lives was not known then.
+    Failed(Job, Box<str>),
 }
 
 impl Pool {
@@ -87,17 +99,31 @@ impl Pool {
         }
     }
 
-    /// What the worker at this place works on.
-    pub(crate) fn ticket(&mut self, place: u32) -> Option<Ticket> {
-        match &self.at(place)?.doing {
-            Doing::Work(job) => Some(Ticket { work: job.number, place }),
+    /// What the worker at this address has been sent bare.
+    pub(crate) fn bare_work(&self, worker: ActorAddress) -> Option<Ticket> {
+        let place = self.place_of(worker)?;
+        match self.places[place].as_ref()? {
+            Member { doing: Doing::Work(job), has_tray: true, .. } => {
+                Some(Ticket { work: job.number, place: place as u32 })
+            }
             _ => None,
         }
     }
 
+    /// Whether this is a worker's address.
+    pub(crate) fn has(&self, address: ActorAddress) -> bool {
+        self.place_of(address).is_some()
+    }
+
     /// A new worker. It has to [begin](Pool::begin) something.
     pub(crate) fn hire(&mut self, address: ActorAddress) -> u32 {
-        let member = Some(Member { address, doing: Doing::Nothing(Duration::ZERO), has_started: false });
+        let member = Some(Member {
+            address,
+            doing: Doing::Nothing(Duration::ZERO),
+            has_started: false,
+            has_tray: false,
+            last_asker: ActorAddress::NOBODY,
+        });
         if let Some(place) = self.vacant.pop() {
             self.places[place as usize] = member;
             return place;
@@ -108,6 +134,7 @@ impl Pool {
 
     /// The worker that has been idle for the shortest time: those who are not needed become those who can be dismissed. It
     /// has to [begin](Pool::begin) something.
+    #[inline(always)]
     pub(crate) fn take_idle(&mut self) -> Option<u32> {
         self.idle.pop_back()
     }
@@ -126,29 +153,53 @@ impl Pool {
         }
     }
 
-    /// A worker gets a job. Returns its address, and how it names the job.
-    pub(crate) fn begin(&mut self, place: u32, job: Job) -> (ActorAddress, Ticket) {
-        let ticket = Ticket { work: job.number, place };
+    /// A worker gets a job.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, place: u32, job: Job) {
         self.busy += 1;
-        let address = self.set(place, Doing::Work(job));
-        (address, ticket)
+        self.set(place, Doing::Work(job));
     }
 
-    /// A worker is done with its job. It has to begin something, to rest or to leave.
-    pub(crate) fn end(&mut self, ticket: Ticket) -> Option<Job> {
-        let member = self.at(ticket.place)?;
-        if !matches!(&member.doing, Doing::Work(job) if job.number == ticket.work) {
-            return None;
+    /// The worker at this place is done with its job, if it has one. It has to begin something, to rest or to leave.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, place: u32) -> Option<End> {
+        let member = self.at(place)?;
+        let Doing::Work(job) = &mut member.doing else { return None };
+        if let Some(details) = job.failure.take() {
+            return self.take_back(place).map(|job| End::Failed(job, details));
         }
         member.has_started = true;
-        let Doing::Work(job) = mem::replace(&mut member.doing, Doing::Nothing(Duration::ZERO)) else {
-            return None;
-        };
+        member.doing = Doing::Nothing(Duration::ZERO);
         self.busy -= 1;
-        Some(job)
+        Some(End::Done)
+    }
+
+    /// The same, for a worker that has failed on it: the job is not done.
+    pub(crate) fn take_back(&mut self, place: u32) -> Option<Job> {
+        let member = self.at(place)?;
+        match mem::replace(&mut member.doing, Doing::Nothing(Duration::ZERO)) {
+            Doing::Work(job) => {
+                member.has_started = true;
+                self.busy -= 1;
+                Some(job)
+            }
+            other => {
+                member.doing = other;
+                None
+            }
+        }
+    }
+
+    /// The worker at this place looks at the troupe's tray.
+    #[inline(always)]
+    pub(crate) fn looks_at_tray(&mut self, place: u32) {
+        if let Some(member) = self.at(place) {
+            member.has_tray = true;
+        }
     }
 
     /// A worker has nothing to do from now on.
+    #[inline(always)]
     pub(crate) fn rest(&mut self, place: u32, now: Duration) {
         self.set(place, Doing::Nothing(now));
         self.idle.push_back(place);
@@ -166,13 +217,12 @@ impl Pool {
     /// A worker is asked to exit.
     pub(crate) fn leave(&mut self, place: u32) -> ActorAddress {
         self.leaving += 1;
-        self.set(place, Doing::Leaving)
+        self.set(place, Doing::Leaving).address
     }
 
     /// A worker is gone. Returns the job that it had.
     pub(crate) fn remove(&mut self, worker: ActorAddress) -> Option<Job> {
-        let is_at = |member: &Option<Member>| member.as_ref().is_some_and(|member| member.address == worker);
-        let at = self.places.iter().position(is_at)?;
+        let at = self.place_of(worker)?;
         let member = self.places[at].take()?;
         let place = at as u32;
         self.vacant.push(place);
@@ -192,13 +242,26 @@ impl Pool {
         self.at(place).is_some_and(|member| member.has_started)
     }
 
+    /// The worker at a place that has one.
+    #[inline(always)]
+    pub(crate) fn member(&mut self, place: u32) -> &mut Member {
+        self.at(place).expect("a place is vacant only after its worker was removed")
+    }
+
+    fn place_of(&self, worker: ActorAddress) -> Option<usize> {
+        let is_at = |member: &Option<Member>| member.as_ref().is_some_and(|member| member.address == worker);
+        self.places.iter().position(is_at)
+    }
+
+    #[inline(always)]
     fn at(&mut self, place: u32) -> Option<&mut Member> {
         self.places.get_mut(place as usize)?.as_mut()
     }
 
-    fn set(&mut self, place: u32, doing: Doing) -> ActorAddress {
-        let member = self.at(place).expect("a place is vacant only after its worker was removed");
+    #[inline(always)]
+    fn set(&mut self, place: u32, doing: Doing) -> &mut Member {
+        let member = self.member(place);
         member.doing = doing;
-        member.address
+        member
     }
 }

@@ -1,6 +1,5 @@
 //! The actor behind the troupe's one address.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,11 +13,11 @@ use thespian_core::{
     TypeName, Value, WakeupMessage, actors,
 };
 
-use crate::pool::{Job, Pool};
+use crate::pool::{End, Job, Pool};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
-use crate::tray::Tray;
-use crate::worker::{Done, Probe, Ticket, Work, Worker};
+use crate::tray::{Seen, Tray};
+use crate::worker::{Done, Order, Ticket, Work, Worker};
 
 /// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate].
 ///
@@ -79,6 +78,9 @@ pub struct Troupe<W> {
     waiting: VecDeque<Job>,
     next_number: u64,
     tray: Tray,
+    seen: Seen,
+    /// Whether a worker is the same after a failure, so that it still knows of the tray.
+    keeps_workers: bool,
     /// Whether a wakeup is set.
     alarm: bool,
     exiting: bool,
@@ -170,13 +172,14 @@ impl<W: Actor> Troupe<W> {
         Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
     }
 
-    /// A message to be worked on.
-    fn take(&mut self, message: AnyMessage, ctx: &mut Context<'_>) {
+    /// A message to be worked on, and a copy of it for the case that its worker dies.
+    #[inline(always)]
+    fn take(&mut self, original: &AnyMessage, message: AnyMessage, ctx: &mut Context<'_>) {
         let number = self.next_number;
         self.next_number += 1;
         let job = Job { number, asker: ctx.sender(), message, deaths: 0, failure: None };
         if let Some(place) = self.find_worker(ctx) {
-            self.give(place, job, ctx);
+            self.give(place, job, Some(original), ctx);
         } else if self.waiting.len() < self.settings.queue_limit as usize {
             self.waiting.push_back(job);
         } else {
@@ -195,6 +198,7 @@ impl<W: Actor> Troupe<W> {
         self.pool.idle() > 0 || self.pool.count() < self.settings.max_count as usize
     }
 
+    #[inline(always)]
     fn find_worker(&mut self, ctx: &mut Context<'_>) -> Option<u32> {
         if !self.has_worker() {
             return None;
@@ -208,14 +212,26 @@ impl<W: Actor> Troupe<W> {
         Some(self.pool.hire(worker))
     }
 
-    fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
-        let asker = job.asker;
-        match job.message.duplicate() {
-            Ok(message) => {
-                let tray = (!self.pool.has_started(place)).then(|| self.tray.clone());
-                let (worker, ticket) = self.pool.begin(place, job);
-                ctx.send(&worker, Work { ticket, asker, message, tray, in_tray: Cell::new(false) });
+    /// A worker gets a job, whose message is still at hand if it has just come.
+    #[inline(always)]
+    fn give(&mut self, place: u32, job: Job, original: Option<&AnyMessage>, ctx: &mut Context<'_>) {
+        let Job { number, asker, ref message, .. } = job;
+        let worker = self.pool.member(place);
+        let sent = if worker.has_tray && self.keeps_workers {
+            self.tray.assign(place, number, &asker, &mut worker.last_asker);
+            match original {
+                Some(original) => ctx.forward(&worker.address, original),
+                None => message.duplicate().map(|message| ctx.send(&worker.address, message)),
             }
+        } else {
+            let ticket = Ticket { work: number, place };
+            let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
+            message.duplicate().map(|message| {
+                ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
+            })
+        };
+        match sent {
+            Ok(()) => self.pool.begin(place, job),
             Err(error) => {
                 self.pool.rest(place, ctx.uptime());
                 self.send_back(job, error.to_string(), ctx);
@@ -229,35 +245,48 @@ impl<W: Actor> Troupe<W> {
             && let Some(place) = self.find_worker(ctx)
             && let Some(job) = self.waiting.pop_front()
         {
-            self.give(place, job, ctx);
+            self.give(place, job, None, ctx);
         }
     }
 
     /// Looks at what workers in this process have done.
+    #[inline(always)]
     fn empty_tray(&mut self, ctx: &mut Context<'_>) {
-        while let Some((place, at)) = self.tray.next() {
-            if let Some(ticket) = self.pool.ticket(place) {
-                self.done(ticket, at, ctx);
-            }
+        self.tray.unring();
+        while let Some((place, at)) = self.tray.next(&mut self.seen) {
+            self.pool.looks_at_tray(place);
+            self.done(place, at, ctx);
         }
     }
 
-    /// A worker is done, since that time.
-    fn done(&mut self, ticket: Ticket, at: Duration, ctx: &mut Context<'_>) {
-        let Some(mut job) = self.pool.end(ticket) else { return };
-        match job.failure.take() {
-            Some(details) => self.send_back(job, details, ctx),
-            None => self.tally.done += 1,
+    /// A worker says that it is done.
+    fn word(&mut self, &Done { ticket, has_tray }: &Done, ctx: &mut Context<'_>) {
+        if self.pool.job(ctx.sender(), ticket).is_some() {
+            if has_tray {
+                self.pool.looks_at_tray(ticket.place);
+            }
+            self.done(ticket.place, Duration::ZERO, ctx);
         }
-        self.go_on(ticket.place, at, ctx);
+    }
+
+    /// A worker is done with what it had, since that time.
+    #[inline(always)]
+    fn done(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
+        match self.pool.end(place) {
+            Some(End::Done) => self.tally.done += 1,
+            Some(End::Failed(job, details)) => self.send_back(job, details, ctx),
+            None => return,
+        }
+        self.go_on(place, at, ctx);
     }
 
     /// What a worker that is done does next.
+    #[inline(always)]
     fn go_on(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         if self.pool.staff() > self.settings.max_count as usize {
             self.dismiss(place, ctx);
         } else if let Some(job) = self.waiting.pop_front() {
-            self.give(place, job, ctx);
+            self.give(place, job, None, ctx);
         } else {
             let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
             self.pool.rest(place, since);
@@ -266,6 +295,7 @@ impl<W: Actor> Troupe<W> {
 
     /// Tells the workers in this process what the troupe has to know at once, and asks to be woken when it may be time to
     /// dismiss one.
+    #[inline(always)]
     fn keep_watch(&mut self, ctx: &mut Context<'_>) {
         let too_many = self.pool.staff() > self.settings.max_count as usize;
         // A troupe that works in another one has its share of work until all of it is done.
@@ -292,13 +322,18 @@ impl<W: Actor> Troupe<W> {
 
     /// One of the troupe's own messages came back.
     fn poison(&mut self, poison: &PoisonMessage, ctx: &mut Context<'_>) {
-        let Some(work) = poison.message.downcast_ref::<Work>() else { return };
-        let (worker, ticket) = (ctx.sender(), work.ticket);
+        let (worker, message) = (ctx.sender(), &poison.message);
+        let ticket = match message.downcast_ref::<Order>() {
+            Some(Order::Work(work)) => Some(work.ticket),
+            Some(Order::Probe(_) | Order::Aside(_)) => None,
+            None => self.pool.bare_work(worker),
+        };
+        let Some(ticket) = ticket else { return };
         let details = poison.details.clone();
         let has_started = self.pool.has_started(ticket.place);
         match self.pool.job(worker, ticket) {
             Some(_) if has_started => {
-                if let Some(job) = self.pool.end(ticket) {
+                if let Some(job) = self.pool.take_back(ticket.place) {
                     self.send_back(job, details, ctx);
                     self.go_on(ticket.place, Duration::ZERO, ctx);
                 }
@@ -306,13 +341,7 @@ impl<W: Actor> Troupe<W> {
             // It failed on its first work, or never started; then somebody else can do this, and the notice of it says so.
             Some(job) => {
                 job.failure = Some(details.into());
-                ctx.send(&worker, Probe(ticket));
-            }
-            // Its handler returned, so it is in the tray; but it had asked for more than one attempt may.
-            None if work.in_tray.get() => {
-                if let Ok(message) = work.message.duplicate() {
-                    ctx.send(&work.asker, PoisonMessage { message, details });
-                }
+                ctx.send(&worker, Order::Probe(ticket));
             }
             None => {}
         }
@@ -387,19 +416,27 @@ impl<W: Actor> Troupe<W> {
             }
             Err(problem) => Err(problem),
         };
-        ctx.send(&ctx.sender(), answer.unwrap_or_else(|problem| problem));
+        self.answer(answer.unwrap_or_else(|problem| problem), ctx);
     }
 
     fn update(&mut self, update: &UpdateTroupeSettings, ctx: &mut Context<'_>) {
         if let Err(problem) = self.settings.update(update) {
-            return ctx.send(&ctx.sender(), problem);
+            return self.answer(problem, ctx);
         }
         self.settings_changed(ctx);
         let TroupeSettings { max_count, idle_count, .. } = self.settings;
-        ctx.send(
-            &ctx.sender(),
-            UpdateTroupeSettings { max_count: Some(max_count), idle_count: Some(idle_count) },
-        );
+        let update = UpdateTroupeSettings { max_count: Some(max_count), idle_count: Some(idle_count) };
+        self.answer(update, ctx);
+    }
+
+    /// Answers something that was asked of the troupe itself, perhaps by one of its own workers.
+    fn answer(&self, answer: impl IntoMessage, ctx: &mut Context<'_>) {
+        let asker = ctx.sender();
+        if self.pool.has(asker) {
+            ctx.send(&asker, Order::Aside(answer.into_message()));
+        } else {
+            ctx.send(&asker, answer);
+        }
     }
 
     fn settings_changed(&mut self, ctx: &mut Context<'_>) {
@@ -485,6 +522,8 @@ impl<W: Actor> Actor for Troupe<W> {
             waiting: VecDeque::new(),
             next_number: 0,
             tray: Tray::default(),
+            seen: Seen::default(),
+            keeps_workers: !W::failure_policy().fresh_instance(),
             alarm: false,
             exiting: false,
             tally: Tally::default(),
@@ -497,11 +536,9 @@ impl<W: Actor> Actor for Troupe<W> {
         if message.is_system() {
             self.empty_tray(ctx);
             self.system(message, ctx);
-        } else if let Some(Done(ticket)) = message.downcast_ref() {
+        } else if let Some(word) = message.downcast_ref::<Done>() {
             self.empty_tray(ctx);
-            if self.pool.job(ctx.sender(), *ticket).is_some() {
-                self.done(*ticket, Duration::ZERO, ctx);
-            }
+            self.word(word, ctx);
         } else if let Some(update) = message.downcast_ref::<UpdateTroupeSettings>() {
             self.empty_tray(ctx);
             self.update(update, ctx);
@@ -511,9 +548,9 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.command(command, ctx);
         } else {
-            let message = message.duplicate()?;
+            let copy = message.duplicate()?;
             self.empty_tray(ctx);
-            self.take(message, ctx);
+            self.take(message, copy, ctx);
         }
         if !self.exiting {
             self.keep_watch(ctx);

@@ -1,7 +1,5 @@
 //! An actor of a troupe, and what it and the troupe say to each other.
 
-use std::cell::Cell;
-
 use serde::{Deserialize, Serialize};
 use thespian_core::{
     Actor, ActorAddress, ActorExitRequest, AnyMessage, Capabilities, Context, Failure, FailurePolicy,
@@ -9,11 +7,25 @@ use thespian_core::{
 };
 
 use crate::progress::{Progress, Running};
-use crate::tray::Tray;
+use crate::tray::{LastAsker, Tray};
 
-/// Troupe to worker: a message to handle for the one who sent it.
+/// Troupe to worker.
+///
+/// A worker that is known to look at the troupe's tray is sent bare messages as work, and finds there what else there is to
+/// know of them. So nothing but work comes bare.
 #[derive(Serialize, Deserialize, Message)]
-#[message(name = "thespian-troupe.Work")]
+#[message(name = "thespian-troupe.Order")]
+pub(crate) enum Order {
+    /// A message to handle for the one who sent it.
+    Work(Work),
+    /// Answer with [`Done`]. Only a worker that has started can.
+    Probe(Ticket),
+    /// The answer to something that the worker has asked the troupe itself.
+    Aside(AnyMessage),
+}
+
+/// A message to handle for the one who sent it.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) ticket: Ticket,
     pub(crate) asker: ActorAddress,
@@ -21,20 +33,17 @@ pub(crate) struct Work {
     /// For a worker in the troupe's process, with its first work.
     #[serde(skip)]
     pub(crate) tray: Option<Tray>,
-    /// Whether it is in the tray that this is done.
-    #[serde(skip)]
-    pub(crate) in_tray: Cell<bool>,
 }
 
 /// Worker to troupe: the work with this ticket is done, and the worker takes the next.
 #[derive(Serialize, Deserialize, Message)]
 #[message(name = "thespian-troupe.Done")]
-pub(crate) struct Done(pub(crate) Ticket);
-
-/// Troupe to worker: answer with [`Done`]. Only a worker that has started can.
-#[derive(Serialize, Deserialize, Message)]
-#[message(name = "thespian-troupe.Probe")]
-pub(crate) struct Probe(pub(crate) Ticket);
+pub(crate) struct Done {
+    pub(crate) ticket: Ticket,
+    /// Whether the worker looks at the troupe's tray. Nobody does in another process, and none says so there.
+    #[serde(skip)]
+    pub(crate) has_tray: bool,
+}
 
 /// Which work, of which worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +57,17 @@ pub(crate) struct Ticket {
 pub(crate) struct Worker<W> {
     actor: W,
     progress: Progress,
-    tray: Option<Tray>,
+    seat: Option<Seat>,
     /// What is in progress.
     unfinished: Option<Unfinished>,
+}
+
+/// Where a worker sits that is in its troupe's process.
+struct Seat {
+    tray: Tray,
+    place: u32,
+    troupe: ActorAddress,
+    last_asker: LastAsker,
 }
 
 struct Unfinished {
@@ -62,6 +79,7 @@ struct Unfinished {
 
 impl<W: Actor> Worker<W> {
     /// Runs the actor's own handler.
+    #[inline(always)]
     fn run(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         let running = Running::begin(ctx, &mut self.progress);
         let handled = self.actor.receive(message, ctx);
@@ -69,31 +87,71 @@ impl<W: Actor> Worker<W> {
         handled
     }
 
-    fn work(&mut self, work: &Work, ctx: &mut Context<'_>) -> Handled {
-        let Work { ticket, asker, message, .. } = work;
-        let flow = self.run(message, &mut ctx.on_behalf_of(asker))?;
-        let (ticket, asker, troupe) = (*ticket, *asker, ctx.sender());
+    /// Work that came with all that there is to know of it.
+    fn wrapped(&mut self, work: &Work, ctx: &mut Context<'_>) -> Handled {
         if let Some(tray) = &work.tray {
-            self.tray = Some(tray.clone());
+            let (tray, place, troupe) = (tray.clone(), work.ticket.place, ctx.sender());
+            self.seat = Some(Seat { tray, place, troupe, last_asker: LastAsker::NOBODY });
         }
+        self.work(work.ticket, &work.asker, &work.message, ctx)
+    }
+
+    /// Work that came bare, if it is that: what else there is to know is in the tray.
+    #[inline(always)]
+    fn bare(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Option<Handled> {
+        let seat = self.seat.as_mut().filter(|seat| seat.troupe == ctx.sender() && !message.is_system())?;
+        let work = seat.tray.assigned(seat.place, &mut seat.last_asker);
+        let (ticket, asker) = (Ticket { work, place: seat.place }, seat.last_asker.address);
+        Some(self.work(ticket, &asker, message, ctx))
+    }
+
+    #[inline(always)]
+    fn work(
+        &mut self,
+        ticket: Ticket,
+        asker: &ActorAddress,
+        message: &AnyMessage,
+        ctx: &mut Context<'_>,
+    ) -> Handled {
+        let flow = self.run(message, &mut ctx.on_behalf_of(asker))?;
         if self.progress.is_in_progress() {
-            self.unfinished = Some(Unfinished { ticket, troupe, asker, message: message.duplicate()? });
-        } else if !work.in_tray.get() {
-            // Otherwise this is a second attempt, because the first asked for more than it may, and the troupe knows already.
-            let tray = self.tray.as_ref();
-            work.in_tray.set(tray.is_some_and(|tray| tray.put(ticket.place, || ctx.uptime())));
-            if !work.in_tray.get() {
-                ctx.send(&troupe, Done(ticket));
-            }
+            let (troupe, message) = (ctx.sender(), message.duplicate()?);
+            self.unfinished = Some(Unfinished { ticket, troupe, asker: *asker, message });
+        } else if !ctx.is_overrun() {
+            // Otherwise the attempt fails, and the troupe has to keep everything as it is for the next one.
+            self.finish(ticket, ctx);
         }
         Ok(flow)
+    }
+
+    /// The work is done.
+    #[inline(always)]
+    fn finish(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
+        let Some(Seat { tray, place, .. }) = &self.seat else {
+            return ctx.send(&ctx.sender(), self.done(ticket));
+        };
+        if tray.ring() {
+            ctx.send(&ctx.sender(), self.done(ticket));
+            if ctx.is_overrun() {
+                return tray.unring();
+            }
+        }
+        tray.put(*place, || ctx.uptime());
+        // Perhaps it has come to be awaited meanwhile. Word that comes twice does no harm.
+        if tray.ring() {
+            ctx.send(&ctx.sender(), self.done(ticket));
+        }
+    }
+
+    fn done(&self, ticket: Ticket) -> Done {
+        Done { ticket, has_tray: self.seat.is_some() }
     }
 
     /// Something that is no work, but may be what finishes it.
     fn other(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         let flow = self.run(message, ctx)?;
         if let Some(unfinished) = self.unfinished.take_if(|_| !self.progress.is_in_progress()) {
-            ctx.send(&unfinished.troupe, Done(unfinished.ticket));
+            ctx.send(&unfinished.troupe, self.done(unfinished.ticket));
         } else if message.is::<ActorExitRequest>() {
             self.abandon(ctx)?;
         }
@@ -120,17 +178,19 @@ impl<W: Actor> Actor for Worker<W> {
     }
 
     fn start(start: W::Start) -> Result<Worker<W>, Failure> {
-        Ok(Worker { actor: W::start(start)?, progress: Progress::default(), tray: None, unfinished: None })
+        Ok(Worker { actor: W::start(start)?, progress: Progress::default(), seat: None, unfinished: None })
     }
 
     fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
-        if let Some(work) = message.downcast_ref::<Work>() {
-            return self.work(work, ctx);
+        match message.downcast_ref::<Order>() {
+            Some(Order::Work(work)) => self.wrapped(work, ctx),
+            Some(Order::Probe(ticket)) => ctx.reply(self.done(*ticket)),
+            Some(Order::Aside(answer)) => self.other(answer, ctx),
+            None => match self.bare(message, ctx) {
+                Some(handled) => handled,
+                None => self.other(message, ctx),
+            },
         }
-        if let Some(Probe(ticket)) = message.downcast_ref() {
-            return ctx.reply(Done(*ticket));
-        }
-        self.other(message, ctx)
     }
 
     fn capability_check(capabilities: &Capabilities, requirements: &Value) -> Result<(), String> {

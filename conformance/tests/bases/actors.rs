@@ -121,6 +121,14 @@ pub(crate) struct Flood {
     pub(crate) count: u64,
 }
 
+/// Sends this many texts of this size to somebody.
+#[derive(Clone, Serialize, Deserialize, Message)]
+pub(crate) struct Bulk {
+    pub(crate) target: ActorAddress,
+    pub(crate) count: u64,
+    pub(crate) size: usize,
+}
+
 /// Has children, keeps word of their ends and all dead letters, and sends numbers.
 #[derive(Default)]
 pub(crate) struct Parent {
@@ -154,6 +162,10 @@ impl Parent {
 
     fn dead_letter(&mut self, _: &DeadEnvelope, _: &mut Context<'_>) {
         self.letters += 1;
+    }
+
+    fn bulk(&mut self, bulk: &Bulk, ctx: &mut Context<'_>) {
+        (0..bulk.count).for_each(|_| ctx.send(&bulk.target, "x".repeat(bulk.size)));
     }
 
     fn flood(&mut self, flood: &Flood, ctx: &mut Context<'_>) {

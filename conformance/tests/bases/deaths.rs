@@ -25,6 +25,7 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
         a_killed_actor_is_told_of_once_and_takes_all_below,
     ),
     ("deaths::a_handler_that_blocks_hides_and_stops_nothing", a_handler_that_blocks_hides_and_stops_nothing),
+    ("deaths::a_status_tells_how_much_waits_in_bytes", a_status_tells_how_much_waits_in_bytes),
     (
         "deaths::signals_that_ask_for_an_exit_are_exit_requests",
         signals_that_ask_for_an_exit_are_exit_requests,
@@ -107,7 +108,7 @@ fn exit_inside_a_handler_ends_that_actor(ground: &Processes) {
 
 fn an_abort_ends_that_actor(ground: &Processes) {
     let how = Family::new(ground).killed_by(Deed::Abort);
-    assert!(how.contains("SIGABRT"), "{how}");
+    assert!(how.contains("SIGABRT") && !how.contains("memory"), "{how}");
 }
 
 fn a_stack_overflow_ends_that_actor(ground: &Processes) {
@@ -117,7 +118,7 @@ fn a_stack_overflow_ends_that_actor(ground: &Processes) {
 
 fn an_actor_without_memory_ends_alone(ground: &Processes) {
     let how = Family::new(ground).killed_by(Deed::Exhaust);
-    assert!(how.contains("SIGABRT"), "{how}");
+    assert!(how.contains("SIGABRT") && how.contains("may have run out of memory"), "{how}");
 }
 
 fn a_killed_actor_is_told_of_once_and_takes_all_below(ground: &Processes) {
@@ -207,6 +208,45 @@ fn a_handler_that_blocks_hides_and_stops_nothing(ground: &Processes) {
 
     gate.open();
     assert!(eventually(SOON, || ask::<u64>(system, child, Deed::Count) == COUNT));
+    system.shutdown().expect("down");
+}
+
+fn a_status_tells_how_much_waits_in_bytes(ground: &Processes) {
+    let family = Family::new(ground);
+    let (system, child) = (&family.system, &family.child);
+    let gate = Gate::new(&ground.folder());
+    family.tell(child, gate.deed());
+    assert!(eventually(SOON, || gate.is_read()));
+    for _ in 0..5 {
+        system.tell(child, "x".repeat(100_000)).expect("told");
+    }
+    assert!(eventually(SOON, || status(system, child).queues.user == 5));
+    // A little more than the texts themselves.
+    let sizes = 500_000..501_000;
+    let waits = status(system, child).queues;
+    assert!(sizes.contains(&waits.user_bytes), "{waits:?}");
+    assert_eq!((waits.outgoing, waits.outgoing_bytes), (0, 0), "{waits:?}");
+    // They wait there, and are outgoing here: nobody has handled them.
+    let whole = system.status().expect("up");
+    assert!(sizes.contains(&whole.outgoing_bytes), "{whole}");
+
+    // The same between actors.
+    let sender = system.create_actor::<Parent>().expect("created");
+    system.tell(&sender, Flood { target: *child, count: 100 }).expect("told");
+    assert!(eventually(SOON, || status(system, &sender).queues.outgoing == 100));
+    let sent = status(system, &sender).queues;
+    assert!((100..2_000).contains(&sent.outgoing_bytes), "{sent:?}");
+    assert!(eventually(SOON, || {
+        let whole = system.status().expect("up");
+        whole.outgoing >= 106 && whole.outgoing_bytes > 500_000 + sent.outgoing_bytes
+    }));
+
+    gate.open();
+    let nothing = || {
+        let whole = system.status().expect("up");
+        (whole.outgoing_bytes, status(system, child).queues.user_bytes) == (0, 0)
+    };
+    assert!(eventually(SOON, nothing), "{}", system.status().expect("up"));
     system.shutdown().expect("down");
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
-use thespian_conformance::processes::{Process, ProcessScenario, Processes, actors, eventually, pid_of};
-use thespian_core::{ActorAddress, ActorStatus, Context, Handled, Message, StatusReq, actor};
+use thespian_conformance::processes::{
+    Process, ProcessScenario, Processes, actors, admins, eventually, pass, pid_of,
+};
+use thespian_core::{ActorAddress, ActorStatus, Context, Handled, Limits, Message, StatusReq, actor};
 
-use super::actors::{Deed, Doer, SOON, answers, ask};
+use super::actors::{Bulk, Deed, Doer, Notice, Notices, Parent, SOON, answers, ask};
 use super::deaths::Gate;
 
 pub(crate) const SCENARIOS: &[ProcessScenario] = &[
@@ -15,6 +18,10 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     (
         "load::who_floods_a_slow_actor_is_held_back_and_delays_no_third",
         who_floods_a_slow_actor_is_held_back_and_delays_no_third,
+    ),
+    (
+        "load::dead_letters_that_a_stopped_admin_does_not_take_are_dropped_and_counted",
+        dead_letters_that_a_stopped_admin_does_not_take_are_dropped_and_counted,
     ),
 ];
 
@@ -33,6 +40,49 @@ fn two_hundred_actors_are_started_in_parallel(ground: &Processes) {
         assert!(children.iter().all(|child| answers(&system, child)));
     }
     assert_eq!(system.status().expect("up").actor_count, 210);
+    system.shutdown().expect("down");
+}
+
+fn dead_letters_that_a_stopped_admin_does_not_take_are_dropped_and_counted(ground: &Processes) {
+    // Messages whose target nobody can be asked about expire soon, and are dead letters then.
+    const EXPIRES: Duration = Duration::from_millis(200);
+    const COUNT: u64 = 200;
+    const SIZE: usize = 100_000;
+    let limits = Limits {
+        dead_letter_bytes: 10 * SIZE,
+        delivery_limit: EXPIRES,
+        message_size: 10 << 20,
+        ..Limits::default()
+    };
+    let system = ground.builder().limits(limits).start().expect("starts");
+    let sender = system.create_actor::<Parent>().expect("created");
+    let targets: Vec<ActorAddress> = (0..2).map(|_| ask(&system, &sender, Deed::Beget)).collect();
+    targets.iter().for_each(|target| system.tell(target, Deed::Exit(0)).expect("told"));
+    let notices = || ask::<Vec<Notice>>(&system, &sender, Notices).len();
+    assert!(eventually(SOON, || notices() == targets.len()));
+
+    let admin = admins().remove(0);
+    admin.signal(Signal::SIGSTOP).expect("sent");
+    system.tell(&sender, Bulk { target: targets[0], count: COUNT, size: SIZE }).expect("told");
+    (0..COUNT).for_each(|_| system.tell(&targets[1], "x".repeat(SIZE)).expect("told"));
+    // By one endpoint, as further ones are the admin's to give.
+    let given_up = || {
+        let status = system.ask(&sender, StatusReq, SOON).expect("up").take::<ActorStatus>();
+        let status = status.expect("its status");
+        status.queues.outgoing == 0
+    };
+    pass(EXPIRES);
+    assert!(eventually(SOON, given_up));
+    admin.signal(Signal::SIGCONT).expect("sent");
+
+    // With those that were the end of whom they were for.
+    let letters = 2 * COUNT + 2;
+    let counted = || system.status().expect("up").counters.dead_lettered >= letters;
+    assert!(eventually(SOON, counted), "{}", system.status().expect("up"));
+    let status = system.status().expect("up");
+    assert_eq!(status.counters.dead_lettered, letters, "{status}");
+    // Of each process no more than ten are on their way, beside those that the sockets have taken.
+    assert!((COUNT..2 * COUNT - 20).contains(&status.dead_letters_dropped), "{status}");
     system.shutdown().expect("down");
 }
 

@@ -1,4 +1,4 @@
-//! The first program of the README: an actor that greets. `hello` is the same on a base of your choice.
+//! The first program of the README: an actor that greets. `hello` greets on a base of your choice.
 
 #![expect(clippy::print_stdout, reason = "printing is what the program is for")]
 

@@ -5,22 +5,17 @@
 use std::time::Duration;
 
 use clap::Parser;
-use serde::{Deserialize, Serialize};
-use thespian_core::{Context, Error, Handled, Message, actor};
+use thespian_core::{Context, Error, Handled, actor};
 use thespian_examples::bases::Choice;
-
-#[derive(Serialize, Deserialize, Message)]
-struct Greet {
-    name: String,
-}
 
 #[derive(Default)]
 struct Greeter;
 
 #[actor]
 impl Greeter {
-    fn greet(&mut self, greet: &Greet, ctx: &mut Context<'_>) -> Handled {
-        ctx.reply(format!("Hello, {}", greet.name))
+    // A text is a message too, where that says enough.
+    fn name(&mut self, name: &String, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(format!("Hello, {name}"))
     }
 }
 
@@ -37,8 +32,7 @@ fn main() -> Result<(), Error> {
     let Args { choice } = Args::parse();
     choice.run(|system| {
         let greeter = system.create_actor::<Greeter>()?;
-        let greeting: String =
-            system.request(&greeter, Greet { name: "world".into() }, Duration::from_secs(10))?;
+        let greeting: String = system.request(&greeter, "world", Duration::from_secs(10))?;
         println!("{greeting}");
         Ok(())
     })

@@ -64,7 +64,10 @@ pub(crate) fn actors_are_a_tree_with_what_their_processes_cost() {
     let [first, second, third, fourth] =
         [parent, children[0], grandchild, children[1]].map(|actor| actor.to_string());
     let header: Vec<&str> = lines[0].split_ascii_whitespace().collect();
-    assert_eq!(header, ["ACTOR", "ADDRESS", "PID", "STATE", "MEMORY", "QUEUE", "OUT", "MSG/S"]);
+    assert_eq!(
+        header,
+        ["ACTOR", "ADDRESS", "PID", "STATE", "MEMORY", "QUEUE", "SIZE", "OUT", "SIZE", "MSG/S"]
+    );
     let expected = [
         ("Puppet \"king\"  ", &first),
         ("├─ Puppet  ", &second),
@@ -93,6 +96,8 @@ pub(crate) fn actors_are_a_tree_with_what_their_processes_cost() {
         assert!(0 < pss && pss <= rss && rss < 1 << 30, "{actor}");
         assert!(actor["busy_seconds"].is_null() && actor["handled_per_second"].is_null(), "{actor}");
         let queues = ["queue_user", "queue_system", "queue_outgoing", "pending_wakeups"];
+        let sizes = ["queue_user_bytes", "queue_system_bytes", "queue_outgoing_bytes"];
+        assert!(sizes.iter().all(|name| actor[*name].is_u64()), "{actor}");
         assert!(queues.iter().all(|name| actor[*name].is_u64()), "{actor}");
         assert!(actor["counters"]["handled"].is_u64(), "{actor}");
     }
@@ -105,15 +110,22 @@ pub(crate) fn an_actor_whose_handler_runs_is_shown_as_busy() {
     let puppet = stage.puppet();
     stage.system.tell(&puppet, Block).unwrap();
     stage.system.tell(&puppet, Spin).unwrap();
+    stage.system.tell(&puppet, "x".repeat(3 << 10)).unwrap();
     let waits =
-        || stage.system.request::<ActorStatus>(&puppet, StatusReq, PATIENCE).unwrap().queues.user == 1;
+        || stage.system.request::<ActorStatus>(&puppet, StatusReq, PATIENCE).unwrap().queues.user == 2;
     while !waits() {}
     let json = stage.json(&["actors", "--interval", "0"]);
     let actor = &json["actors"][0];
-    assert_eq!((&actor["state"], &actor["queue_user"]), (&"busy".into(), &1.into()));
+    assert_eq!((&actor["state"], &actor["queue_user"]), (&"busy".into(), &2.into()));
+    let waits = actor["queue_user_bytes"].as_u64().unwrap();
+    assert!((3 << 10..4 << 10).contains(&waits), "{actor}");
     assert!(actor["busy_seconds"].as_f64().unwrap() > 0.0, "{actor}");
     let ended = stage.run(&["actors", "--interval", "0"]);
-    assert!(ended.stdout.contains("  busy "), "{ended:?}");
+    assert!(ended.stdout.contains("  busy ") && ended.stdout.contains("  3 KiB  "), "{ended:?}");
+    // What waits there has been sent by somebody: this program.
+    let ended = stage.run(&["status"]);
+    assert!(ended.stdout.lines().any(|line| line.starts_with("outgoing ")), "{ended:?}");
+    assert!(stage.json(&["status"])["outgoing_bytes"].is_u64());
     // Nobody should wait for the handler.
     let pid = stage.process(&format!("thespian actor {} {puppet}", actor["type"].as_str().unwrap()));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();

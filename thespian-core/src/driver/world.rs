@@ -21,10 +21,11 @@ use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
     Admin, AdminConfig, AdminInput, CallId, Credit, Departure, Disposition, Effect, Endpoint, EndpointInput,
-    Host, HostConfig, HostInput, Launch, LaunchError, Log, Output, Outputs, ToAdmin, ToHost, Undelivered,
+    Host, HostConfig, HostInput, Launch, LaunchError, Live, Log, Output, Outputs, ToAdmin, ToHost,
+    Undelivered,
 };
 use crate::{
-    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities, Counters,
+    Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities,
     DeadReason, Envelope, Environment, ErasedActor, Error, ExitCause, Failure, FailurePolicy, Flow, Limits,
     StartError, StatusReq, SystemId, Time, Value,
 };
@@ -702,8 +703,8 @@ impl World {
         if let Some(at) = self.admin_at(&to) {
             // Adding up everybody's counters takes a while, and only a status has them.
             let live = match envelope.message().is::<StatusReq>() {
-                true => self.systems[at].live_counters(),
-                false => Counters::default(),
+                true => self.systems[at].live(),
+                false => Live::default(),
             };
             let input = AdminInput::Message(envelope, live);
             self.systems[at].admin.handle(self.now, input, &mut self.outputs);
@@ -1148,8 +1149,8 @@ impl World {
         let Some(at) = self.find(&to) else {
             let Some(at) = self.admin_at(&to) else { return self.refuse_frame(from, to) };
             let live = match &*frame {
-                Frame::Data { .. } => self.systems[at].live_counters(),
-                _ => Counters::default(),
+                Frame::Data { .. } => self.systems[at].live(),
+                _ => Live::default(),
             };
             let input = AdminInput::Frame(from, *frame, live);
             self.systems[at].admin.handle(now, input, &mut self.outputs);
@@ -1413,12 +1414,21 @@ impl System {
         mem::replace(&mut self.nodes[slot], Node::Free)
     }
 
-    fn live_counters(&self) -> Counters {
-        let mut sum = Counters::default();
+    fn live(&self) -> Live {
+        let mut sum = Live::default();
         for node in &self.nodes {
             match node {
-                Node::Actor(node) => sum += node.host.counters(),
-                Node::Endpoint(node) => sum += *node.endpoint.counters(),
+                Node::Actor(node) => {
+                    let host = &node.host;
+                    let (counters, outgoing) = (host.counters(), host.outgoing());
+                    sum += Live { counters, outgoing, outgoing_bytes: host.outgoing_bytes() };
+                }
+                Node::Endpoint(node) => {
+                    let endpoint = &node.endpoint;
+                    let (outgoing, bytes) = (endpoint.unacknowledged(), endpoint.unacknowledged_bytes());
+                    let counters = *endpoint.counters();
+                    sum += Live { counters, outgoing: outgoing as u64, outgoing_bytes: bytes as u64 };
+                }
                 Node::Free | Node::Reserved(_) => {}
             }
         }

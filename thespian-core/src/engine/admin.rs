@@ -7,6 +7,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
 
 use super::link::{Carrier, Frame, Lane, Links, Progress};
 use super::planted::{Bug, is_on};
@@ -69,10 +72,13 @@ pub enum LaunchError {
 pub enum AdminInput {
     /// An actor's host says something.
     FromHost(ActorAddress, ToAdmin),
-    /// Somebody sent the admin a message. With it, the counters of all that lives in the system now.
-    Message(Envelope, Counters),
-    /// A frame for the admin, and the counters.
-    Frame(ActorAddress, Frame, Counters),
+    /// Somebody sent the admin a message. With it, what is to be said of all that lives in the system now.
+    Message(Envelope, Live),
+    /// A frame for the admin, and the same.
+    Frame(ActorAddress, Frame, Live),
+    /// So many messages are dead letters, and came too fast for the admin to be told of each
+    /// ([`Limits::dead_letter_bytes`]).
+    DeadLettersDropped(u64),
     /// Nobody is at that address any more.
     PeerGone(ActorAddress, DeadReason),
     /// There is another connection to that address: what was on its way by an earlier one may be lost.
@@ -103,6 +109,26 @@ pub enum AdminInput {
     Shutdown,
 }
 
+/// What the [status](SystemStatus) of a system says of the actors and callers that are there now, which its admin's engine
+/// does not know: whoever drives that knows them all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// What became of their messages.
+    pub counters: Counters,
+    /// How many messages they have sent that nobody has handled yet.
+    pub outgoing: u64,
+    /// The encoded size of those, in bytes.
+    pub outgoing_bytes: u64,
+}
+
+impl AddAssign for Live {
+    fn add_assign(&mut self, other: Live) {
+        self.counters += other.counters;
+        self.outgoing += other.outgoing;
+        self.outgoing_bytes += other.outgoing_bytes;
+    }
+}
+
 /// The engine of a system's admin.
 pub struct Admin {
     address: ActorAddress,
@@ -118,6 +144,7 @@ pub struct Admin {
     /// Named actors that are gone already, and how many creators were given the address and have yet to ask for it.
     departed: BTreeMap<ActorAddress, u32>,
     dead_letter_handler: Option<ActorAddress>,
+    dead_letters_dropped: u64,
     /// Actors that never started, and why, for messages that are still under way to them.
     failed_starts: BTreeMap<ActorAddress, String>,
     failed_order: VecDeque<ActorAddress>,
@@ -200,6 +227,7 @@ impl Admin {
             names: BTreeMap::new(),
             departed: BTreeMap::new(),
             dead_letter_handler: None,
+            dead_letters_dropped: 0,
             failed_starts: BTreeMap::new(),
             failed_order: VecDeque::new(),
             counters: Counters::default(),
@@ -216,6 +244,10 @@ impl Admin {
             AdminInput::FromHost(from, message) => self.told_by_host(now, from, message, out),
             AdminInput::Message(envelope, live) => self.message(now, envelope, live, out),
             AdminInput::Frame(from, frame, live) => self.frame(now, from, frame, live, out),
+            AdminInput::DeadLettersDropped(count) => {
+                self.counters.dead_lettered += count;
+                self.dead_letters_dropped += count;
+            }
             AdminInput::PeerGone(peer, reason) => {
                 if let Some(links) = &mut self.links {
                     let progress = links.peer_gone(peer, reason, "");
@@ -269,7 +301,7 @@ impl Admin {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
-    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Counters, out: &mut Outputs) {
+    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Live, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
         let mut arrived = Vec::new();
         let progress = links.handle(now, from, frame, &mut arrived, out);
@@ -340,7 +372,7 @@ impl Admin {
         }
     }
 
-    fn message(&mut self, now: Time, envelope: Envelope, live: Counters, out: &mut Outputs) {
+    fn message(&mut self, now: Time, envelope: Envelope, live: Live, out: &mut Outputs) {
         if envelope.message().is::<StatusReq>() {
             let status = AnyMessage::new(self.status(now, live));
             self.transmit(now, *envelope.from(), status, out);
@@ -765,6 +797,12 @@ impl Admin {
         else {
             return;
         };
+        // In one process they wait in the handler's mailbox, as the messages did that they are about.
+        let on_their_way = self.links.as_ref().map_or(0, |links| links.unacknowledged_bytes());
+        if on_their_way >= self.limits.dead_letter_bytes {
+            self.dead_letters_dropped += u64::from(!envelope.is_by_runtime());
+            return;
+        }
         let letter = DeadEnvelope {
             dead_address: *envelope.to(),
             sender: *envelope.from(),
@@ -839,9 +877,9 @@ impl Admin {
         self.record(address).map(|record| record.kind.name())
     }
 
-    fn status(&self, now: Time, live: Counters) -> SystemStatus {
+    fn status(&self, now: Time, live: Live) -> SystemStatus {
         let mut counters = self.counters;
-        counters += live;
+        counters += live.counters;
         SystemStatus {
             admin_address: self.address,
             base: self.base.clone(),
@@ -860,7 +898,10 @@ impl Admin {
                 .map(|(name, known)| (name.to_string(), known.address))
                 .collect(),
             dead_letter_handler: self.dead_letter_handler,
+            dead_letters_dropped: self.dead_letters_dropped,
             counters,
+            outgoing: live.outgoing,
+            outgoing_bytes: live.outgoing_bytes,
             uptime: now.since_start(),
         }
     }

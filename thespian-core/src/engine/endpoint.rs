@@ -209,9 +209,9 @@ impl Endpoint {
         self.links.as_ref().map_or(0, |links| links.unacknowledged())
     }
 
-    /// The bytes of these.
+    /// The encoded size of those messages, in bytes.
     pub fn unacknowledged_bytes(&self) -> usize {
-        self.links.as_ref().map_or(0, |links| links.bytes())
+        self.links.as_ref().map_or(0, |links| links.unacknowledged_bytes())
     }
 
     /// What became of the caller's messages.

@@ -352,6 +352,7 @@ impl Host {
     ) -> Option<Envelope> {
         self.busy = false;
         match outcome {
+            Ok(flow) if actions.forward.is_some() => self.forwarded(now, envelope, flow, actions, out),
             Ok(flow) => {
                 self.release(now, actions, out);
                 if let Flow::Watch(descriptors) = flow {
@@ -367,6 +368,37 @@ impl Host {
             }
         }
         self.begin_next(now, out)
+    }
+
+    /// The message has been handled, and goes on to somebody else.
+    fn forwarded(
+        &mut self,
+        now: Time,
+        envelope: Envelope,
+        flow: Flow,
+        actions: &mut Actions,
+        out: &mut Outputs,
+    ) {
+        // It is taken out of its envelope, so what its sender is owed is noted before. The sender is not told until the message
+        // is on its way: if this process dies in between, somebody has to know of it.
+        let tell = self.note_settled(&envelope, Disposition::Handled, out);
+        if let Some(forward) = actions.forward.take() {
+            let envelope = envelope.into_message().seal(&forward.target, &self.address);
+            if self.watched || !actions.is_empty() {
+                actions.forward_in_turn(&forward, envelope);
+                self.release(now, actions, out);
+            } else {
+                let envelope = self.number(envelope);
+                out.transmit(envelope);
+                self.pause_if_much(now, out);
+            }
+        }
+        if let Flow::Watch(descriptors) = flow {
+            out.effect(Effect::Watch { actor: self.address, descriptors });
+        }
+        if tell {
+            self.flush_owed(out);
+        }
     }
 
     /// The message's last attempt is over.
@@ -457,7 +489,7 @@ impl Host {
         self.outgoing = self.outgoing.saturating_sub(count);
         if self.paused
             && self.outgoing <= self.limits.outgoing_low
-            && self.outgoing_bytes() <= self.limits.outgoing_bytes / 2
+            && self.outgoing_bytes() <= self.limits.outgoing_bytes as u64 / 2
         {
             self.go_on(now, out);
         }
@@ -638,8 +670,13 @@ impl Host {
                 out.transmit(envelope);
             }
         }
-        let has_much =
-            self.outgoing >= self.limits.outgoing_high || self.outgoing_bytes() >= self.limits.outgoing_bytes;
+        self.pause_if_much(now, out);
+    }
+
+    #[inline]
+    fn pause_if_much(&mut self, now: Time, out: &mut Outputs) {
+        let has_much = self.outgoing >= self.limits.outgoing_high
+            || self.outgoing_bytes() >= self.limits.outgoing_bytes as u64;
         if has_much && !self.paused {
             self.pause(now, out);
         }
@@ -658,12 +695,6 @@ impl Host {
         // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
         // in due order: each would otherwise have to find its place among the others.
         self.wake(now);
-    }
-
-    /// The size of all messages to other processes that nobody has dealt with yet.
-    #[inline]
-    fn outgoing_bytes(&self) -> usize {
-        self.links.as_ref().map_or(0, |links| links.bytes())
     }
 
     #[cold]
@@ -724,6 +755,7 @@ impl Host {
     fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
         match action {
             Action::Create(create) => self.create(create, out),
+            Action::Send(envelope) => self.send(now, envelope, out),
             Action::Wakeup(wakeup) => {
                 if self.phase == Phase::Running {
                     let limit = self.limits.wakeups;
@@ -813,11 +845,17 @@ impl Host {
     /// Notes that a message has been dealt with, and tells its sender, in batches.
     #[inline]
     fn settle(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
-        if self.watched {
-            self.settle_watched(envelope, how, out);
+        if self.note_settled(envelope, how, out) {
+            self.flush_owed(out);
         }
+    }
+
+    /// Notes that a message has been dealt with. Whether senders in other processes are to be told now.
+    #[inline]
+    fn note_settled(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) -> bool {
+        let tell = self.watched && self.note_settled_watched(envelope, how, out);
         if envelope.is_by_runtime() {
-            return;
+            return tell;
         }
         match how {
             Disposition::Poisoned => self.rare().poisoned += 1,
@@ -826,24 +864,24 @@ impl Host {
         if self.links.is_none() && !envelope.is_uncounted() {
             self.owe(envelope.from(), out);
         }
+        tell
     }
 
     #[inline(never)]
-    fn settle_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
+    fn note_settled_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) -> bool {
         // Half a lane's worth from each of many senders, who could wait for it together.
         const MANY: u32 = 256;
         let from = envelope.from();
+        let mut tell = false;
         if let Some(links) = &mut self.links
             && *from != self.address
         {
             let enough = links.handled(*from, Lane::of(envelope.message()), envelope.place());
             self.owed += 1;
-            if enough || self.owed >= MANY {
-                self.owed = 0;
-                links.flush_acks(out);
-            }
+            tell = enough || self.owed >= MANY;
         }
         self.account(envelope, how, out);
+        tell
     }
 
     /// Notes that a sender in this process is to be told; those behind links are told by them.
@@ -1029,6 +1067,12 @@ impl Host {
         self.outgoing.into()
     }
 
+    /// The encoded size of those messages, in bytes; 0 in one process, where they are not encoded.
+    #[inline]
+    pub fn outgoing_bytes(&self) -> u64 {
+        self.links.as_ref().map_or(0, |links| links.unacknowledged_bytes() as u64)
+    }
+
     /// Whether a `flush` should block: too much is outstanding.
     pub fn is_paused(&self) -> bool {
         self.paused
@@ -1064,6 +1108,9 @@ impl Host {
                 user: self.mailbox.len() as u64,
                 system: rare.urgent.len() as u64,
                 outgoing: self.outgoing.into(),
+                user_bytes: encoded_size(&self.mailbox),
+                system_bytes: encoded_size(&rare.urgent),
+                outgoing_bytes: self.outgoing_bytes(),
             },
             counters: self.counters(),
             children: rare.children.iter().copied().collect(),
@@ -1071,4 +1118,9 @@ impl Host {
             uptime: now.since_start(),
         }
     }
+}
+
+/// The size of what waits, in bytes.
+fn encoded_size(queue: &VecDeque<Envelope>) -> u64 {
+    queue.iter().map(|envelope| envelope.message().encoded_size() as u64).sum()
 }

@@ -52,7 +52,7 @@ use crate::{
 pub use gaps::Gaps;
 use gaps::Sieve;
 use incoming::{Incoming, Taking};
-use outgoing::{Kept, Outgoing, Route};
+use outgoing::{Kept, LetGo, Outgoing, Route};
 
 /// What travels between the engines of two processes.
 #[derive(Clone, Debug)]
@@ -197,7 +197,7 @@ pub struct Links {
     progressed: Vec<(u32, Lane)>,
     /// How many messages are not acknowledged, and their bytes.
     unacknowledged: usize,
-    bytes: usize,
+    unacknowledged_bytes: usize,
     /// No deadline comes before this; the next may come later.
     due: Time,
     /// The names of the types that were sent.
@@ -254,7 +254,7 @@ impl Links {
             forgot: false,
             progressed: Vec::new(),
             unacknowledged: 0,
-            bytes: 0,
+            unacknowledged_bytes: 0,
             due: Time::FAR,
             names: KnownNames::new(),
             buffer: Vec::new(),
@@ -307,9 +307,9 @@ impl Links {
                 none.insert(Box::new(Outgoing::new(self.opened, self.carrier, now, &self.limits)))
             }
         };
-        self.bytes += kept.bytes.len();
-        link.send(now, route, kept, &self.limits, out);
         self.unacknowledged += 1;
+        self.unacknowledged_bytes += kept.bytes.len();
+        link.send(now, route, kept, &self.limits, out);
         self.due = self.due.min(link.due());
         Ok(())
     }
@@ -534,14 +534,12 @@ impl Links {
             return progress;
         }
         let route = Route { me: self.me, peer: from, lane };
-        let before = link.bytes();
         let (done, counted) = match gaps {
             Some(gaps) if !is_on(Bug::LostIsHandled) => {
                 link.settle_but(now, route, handled, gaps, &self.limits, &mut progress)
             }
             _ => link.settle(now, handled, &self.limits),
         };
-        self.bytes -= before - link.bytes();
         progress.acknowledged = counted;
         if !is_on(Bug::WindowLeak) {
             link.fill(now, route, &self.limits, out);
@@ -551,10 +549,11 @@ impl Links {
         progress
     }
 
-    /// So many messages are no longer waited for.
+    /// These messages are no longer waited for.
     #[inline]
-    fn let_go(&mut self, count: usize) {
+    fn let_go(&mut self, LetGo { count, bytes }: LetGo) {
         self.unacknowledged -= count;
+        self.unacknowledged_bytes -= bytes;
         if self.unacknowledged == 0 {
             self.due = Time::FAR;
         }
@@ -585,8 +584,7 @@ impl Links {
         let route = Route { me: self.me, peer: peer.address, lane };
         if let Some(link) = peer.outgoing[lane as usize].take() {
             self.count -= 1;
-            self.bytes -= link.bytes();
-            self.let_go(link.len());
+            self.let_go(LetGo { count: link.len(), bytes: link.bytes() });
             progress.give_up_all(*link, route, reason, details, maybe_handled);
         }
     }
@@ -619,15 +617,13 @@ impl Links {
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
         let mut progress = Progress::default();
         self.due = Time::FAR;
-        let mut gone = 0;
+        let mut gone = LetGo::default();
         for number in self.numbers.values() {
             let peer = &mut self.peers[*number as usize];
             for lane in Lane::ALL {
                 let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
                 let route = Route { me: self.me, peer: peer.address, lane };
-                let before = link.bytes();
                 gone += link.expire(now, route, &mut progress);
-                self.bytes -= before - link.bytes();
                 if let Some(below) = link.resend(now, &self.limits)
                     && !is_on(Bug::NoResend)
                 {
@@ -664,12 +660,6 @@ impl Links {
         number.and_then(|number| self.outgoing(*number, lane)).map_or(0, |link| link.in_flight())
     }
 
-    /// The bytes of all messages that are not acknowledged. Costs nothing.
-    #[inline]
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// How many messages are not acknowledged. Costs nothing.
     #[inline]
     pub fn unacknowledged(&self) -> usize {
@@ -680,6 +670,12 @@ impl Links {
     #[inline]
     pub fn sifted(&self) -> Sifted {
         self.sifted
+    }
+
+    /// The encoded size of the messages that are not acknowledged, in bytes. Costs nothing.
+    #[inline]
+    pub fn unacknowledged_bytes(&self) -> usize {
+        self.unacknowledged_bytes
     }
 
     /// Whether nothing is unacknowledged or waits.

@@ -44,7 +44,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-pub use admin::{Admin, AdminConfig, AdminInput, CallId, Launch, LaunchError};
+pub use admin::{Admin, AdminConfig, AdminInput, CallId, Launch, LaunchError, Live};
 pub use endpoint::{Endpoint, EndpointInput};
 pub use host::{Host, HostConfig, HostInput, Reason};
 

@@ -226,6 +226,12 @@ pub trait Port: Send {
     /// Whoever waits for this to end flushes before each [`wait`](Port::wait), which does not come back for having written.
     fn has_unwritten(&self) -> bool;
 
+    /// Whether something that was sent to this peer has not been written yet. A port that does not know that of each says the
+    /// same of all.
+    fn has_unwritten_to(&self, _peer: PeerId) -> bool {
+        self.has_unwritten()
+    }
+
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
     /// hands over all that has happened. May come back without any.
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent));
@@ -278,6 +284,12 @@ pub trait Transport: Send + Sync {
     ///
     /// [`Error::InvalidSetting`] names the capability and what is wrong with its value.
     fn configure(&mut self, capabilities: &mut Capabilities, limits: &Limits) -> Result<(), Error>;
+
+    /// Lowers bounds that are above what it can carry, of a system that is about to start: messages that are too large are
+    /// then refused to whoever sends them (decision D7). Called after [`configure`](Transport::configure).
+    fn narrow(&self, limits: &mut Limits) {
+        let _ = limits;
+    }
 
     /// The settings, as bytes from which [`LinkedTransport::restore`] makes the transport again in another process.
     fn settings(&self) -> Vec<u8>;

@@ -1,16 +1,18 @@
 //! What the two threads of an actor's process share: the engine, the connections, and what is under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thespian_core::engine::link::Frame;
-use thespian_core::engine::{Departure, Effect, Host, HostInput, Log, Output, Outputs, ToAdmin, ToHost};
+use thespian_core::engine::{
+    Departure, Effect, Host, HostInput, Live, Log, Output, Outputs, ToAdmin, ToHost,
+};
 use thespian_core::transport::Interest;
 use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time};
 
 use crate::board::Board;
-use crate::clock::Clock;
+use crate::clock::{Clock, Teller};
 use crate::control::{ToAdminProcess, ToProcess};
 use crate::logging::LogSource;
 use crate::plane::{Brought, CONTROL, Engines, Plane};
@@ -36,14 +38,12 @@ pub(super) struct Core {
     pub(super) plane: Plane,
     me: ActorAddress,
     admin: ActorAddress,
-    clock: Clock,
+    pub(super) clock: Teller,
     pub(super) capabilities: Arc<Capabilities>,
     /// Addresses for children.
     addresses: VecDeque<ActorAddress>,
     asked_for: u32,
     more_addresses: u32,
-    /// Answers to questions about names.
-    named: BTreeMap<u64, Option<ActorAddress>>,
     calls: u64,
     watched: Vec<i32>,
     /// Those of them that are ready, of which the actor has no word yet.
@@ -118,12 +118,11 @@ impl Core {
             out: Outputs::new(),
             plane,
             admin,
-            clock,
+            clock: Teller::new(clock),
             capabilities: Arc::new(capabilities),
             addresses: addresses.into(),
             asked_for: 0,
             more_addresses: 4,
-            named: BTreeMap::new(),
             calls: 0,
             watched: Vec::new(),
             ready: Vec::new(),
@@ -194,13 +193,10 @@ impl Core {
     }
 
     fn tell_admin(&mut self, from: ActorAddress, message: ToAdmin) {
-        let mut word = ToAdminProcess::Engine(from, message);
-        if let Err(error) = self.plane.say(&word) {
+        if let Err((error, mut message)) = self.plane.say_of_engine(from, message) {
             // A message that never had to be encoded, such as one to itself, or a start argument.
-            if let ToAdminProcess::Engine(_, message) = &mut word {
-                without_values(message, &error);
-            }
-            self.say(&word);
+            without_values(&mut message, &error);
+            self.say(&ToAdminProcess::Engine(from, message));
         }
     }
 
@@ -224,22 +220,26 @@ impl Core {
         {
             source.sender().flush();
         }
-        let clock = self.clock;
         let mut words = VecDeque::new();
+        let clock = &self.clock;
         let brought = self.plane.wait(timeout, &|| clock.now(), &mut self.host, &mut self.out);
         self.take_in(brought, &mut words);
         while let Some(word) = words.pop_front() {
             self.hear(word, &mut words);
         }
-        if self.host.poll_timeout().is_some_and(|(due, _)| due <= clock.now()) {
-            self.host.handle_timeout(clock.now(), &mut self.out);
+        if self.host.poll_timeout().is_some_and(|(due, _)| due <= self.clock.now()) {
+            self.host.handle_timeout(self.clock.now(), &mut self.out);
         }
     }
 
     /// Shows how this actor is.
     fn show(&self) {
         if let Some(record) = self.board.record(self.me.slot()) {
-            record.show(&self.host.counters(), self.host.outgoing());
+            record.show(&Live {
+                counters: self.host.counters(),
+                outgoing: self.host.outgoing(),
+                outgoing_bytes: self.host.outgoing_bytes(),
+            });
         }
     }
 
@@ -259,24 +259,15 @@ impl Core {
 
     fn hear(&mut self, word: ToProcess, words: &mut VecDeque<ToProcess>) {
         let now = self.clock.now();
+        let Some(word) = self.plane.hear(now, word, &mut self.host, &mut self.out) else { return };
         match word {
             ToProcess::Allocated(addresses) => {
                 self.asked_for = 0;
                 self.addresses.extend(addresses);
             }
-            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
-            ToProcess::Located { address, locator } => {
-                self.plane.located(now, address, &locator, &mut self.host, &mut self.out);
-            }
-            ToProcess::Gone { address, reason, details } => {
-                self.plane.gone(now, address, reason, &details, &mut self.host, &mut self.out);
-            }
             ToProcess::Engine(message) => {
                 self.drain_before(&message, words);
                 self.host.handle(self.clock.now(), HostInput::FromAdmin(message), &mut self.out);
-            }
-            ToProcess::Frame(carried) => {
-                Engines::frame(&mut self.host, now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, recheck } => {
                 self.capabilities = Arc::new(capabilities);
@@ -291,8 +282,8 @@ impl Core {
     /// taken it from the child; it only has to be read.
     fn drain_before(&mut self, message: &ToHost, words: &mut VecDeque<ToProcess>) {
         let ToHost::ChildExited { .. } = message;
-        let clock = self.clock;
         for _ in 0..DRAIN_ROUNDS {
+            let clock = &self.clock;
             let brought =
                 self.plane.wait(Some(Duration::ZERO), &|| clock.now(), &mut self.host, &mut self.out);
             let frames = brought.frames;
@@ -382,7 +373,7 @@ impl Core {
     }
 
     pub(super) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
-        self.named.remove(&call)
+        self.plane.take_named(call)
     }
 
     pub(super) fn tell(&mut self, word: &ToAdminProcess) {

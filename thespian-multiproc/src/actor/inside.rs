@@ -62,14 +62,14 @@ impl Environment for Inside<'_> {
 
     fn flush(&mut self, _actor: ActorAddress, actions: &mut Actions) {
         let mut core = self.shared.lock();
-        let now = self.shared.clock.now();
+        let now = core.clock.now();
         let Core { host, out, .. } = &mut *core;
         host.handle(now, HostInput::Flushed(actions), out);
         core.perform();
         core.plane.flush();
         let until = now + self.shared.limits.flush_wait;
-        while core.host.is_paused() && self.shared.clock.now() < until {
-            let left = until.since(self.shared.clock.now());
+        while core.host.is_paused() && core.clock.now() < until {
+            let left = until.since(core.clock.now());
             let patience = core.patience().unwrap_or(LONG).min(left);
             core.turn(Some(patience));
             core.perform();

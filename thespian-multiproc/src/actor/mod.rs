@@ -37,7 +37,8 @@ use crate::{runtime_log, sys};
 /// After how many deliveries in a row the process looks around, at the latest.
 const DELIVERIES_PER_LOOK: u32 = 128;
 
-/// After how long of deliveries in a row the process looks around, at the latest: what handlers send waits until then.
+/// After how long of deliveries in a row the process looks around, if handlers have sent anything: it waits until then. Who
+/// only takes in looks around by the kernel's ticks, every few milliseconds, for the sake of acknowledgements.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 /// How long the last words of an actor may take to be written.
@@ -148,7 +149,7 @@ fn start(
     });
     let locator = port.locator();
     let waker = port.waker();
-    let plane = Plane::new(port, AdminLink::Channel(channel), world.admin);
+    let plane = Plane::new(port, AdminLink::Channel(channel), world.admin, &limits);
     let lifeline = world.ties.lifeline;
     let mut core = Core::new(
         host,
@@ -223,7 +224,7 @@ impl Running {
         let shared = self.shared.clone();
         let mut core = shared.lock();
         let mut in_a_row = 0;
-        let mut look_at = shared.clock.now() + LOOK_EVERY;
+        let mut look_at = core.clock.now() + LOOK_EVERY;
         loop {
             core.perform();
             if core.stopped {
@@ -247,7 +248,7 @@ impl Running {
             core.plane.flush();
             let patience = if core.out.is_empty() { core.patience() } else { Some(Duration::ZERO) };
             core.turn(patience);
-            look_at = shared.clock.now() + LOOK_EVERY;
+            look_at = core.clock.now() + LOOK_EVERY;
         }
     }
 
@@ -258,7 +259,10 @@ impl Running {
         core: MutexGuard<'a, Core>,
         envelope: Envelope,
     ) -> (MutexGuard<'a, Core>, Time) {
-        let Some(mut actor) = self.instance.take() else { return (core, shared.clock.now()) };
+        let Some(mut actor) = self.instance.take() else {
+            let now = core.clock.now();
+            return (core, now);
+        };
         self.actions.set_limit(shared.limits.actions_per_attempt);
         // They change seldom, and counting who has them would cost every message.
         if !Arc::ptr_eq(&self.capabilities, &core.capabilities) {
@@ -276,7 +280,11 @@ impl Running {
         if outcome.is_err() {
             self.abandon(&mut core);
         }
-        let now = shared.clock.now();
+        // Exactly where something was asked for; who only takes in has nobody to be late for.
+        let now = match self.actions.is_empty() && outcome.is_ok() {
+            true => core.clock.about(),
+            false => core.clock.now(),
+        };
         let Core { host, out, .. } = &mut *core;
         if let Some(next) = host.finished(now, envelope, outcome, &mut self.actions, out) {
             out.deliver(next);
@@ -343,10 +351,10 @@ impl Running {
     /// The actor is done: its state goes, its last words are written, and the process ends.
     fn finish(&mut self, core: &mut Core) -> ! {
         run::drop_instance(&self.address, self.instance.take());
-        let until = self.shared.clock.now() + LAST_WORDS;
+        let until = core.clock.now() + LAST_WORDS;
         core.plane.disconnect_all();
         core.plane.flush();
-        while core.plane.has_unwritten() && self.shared.clock.now() < until {
+        while core.plane.has_unwritten() && core.clock.now() < until {
             core.turn(Some(Duration::from_millis(10)));
             core.plane.flush();
         }

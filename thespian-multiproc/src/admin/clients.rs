@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use thespian_core::engine::{AdminInput, CallId};
+use thespian_core::engine::{AdminInput, CallId, Live};
 use thespian_core::transport::{Locator, PeerId};
-use thespian_core::{ActorAddress, ActorSpec, Counters, Error};
+use thespian_core::{ActorAddress, ActorSpec, Error};
 
 use super::AdminProcess;
 use super::slots::Who;
@@ -20,8 +20,8 @@ pub(super) struct Client {
     pub(super) locator: Locator,
     /// Its endpoints, and addresses for more.
     pub(super) leases: BTreeSet<ActorAddress>,
-    /// What became of the messages of its endpoints, as it said last.
-    pub(super) counters: Counters,
+    /// What a status says of its endpoints, as it said last.
+    pub(super) live: Live,
 }
 
 impl AdminProcess {
@@ -46,7 +46,7 @@ impl AdminProcess {
         if !locator.is_valid() || self.clients.contains_key(&peer) {
             return;
         }
-        let client = Client { locator, leases: BTreeSet::new(), counters: Counters::default() };
+        let client = Client { locator, leases: BTreeSet::new(), live: Live::default() };
         self.clients.insert(peer, client);
         let addresses = self.lease(Who::Client(peer), ENDPOINTS);
         let welcome = Welcome {
@@ -63,7 +63,7 @@ impl AdminProcess {
     /// A client is gone, and its endpoints with it.
     pub(super) fn client_gone(&mut self, peer: PeerId) {
         let Some(client) = self.clients.remove(&peer) else { return };
-        self.engine.endpoint_closed(&client.counters);
+        self.engine.endpoint_closed(&client.live.counters);
         self.calls.retain(|_, (caller, _)| *caller != peer);
         for lease in client.leases {
             if let Some(lease) = self.slots.end_lease(&lease) {
@@ -83,9 +83,9 @@ impl AdminProcess {
                     }
                 }
             }
-            ToAdminProcess::Counters(counters) => {
+            ToAdminProcess::Live(live) => {
                 if let Some(client) = self.clients.get_mut(&peer) {
-                    client.counters = counters;
+                    client.live = live;
                 }
             }
             ToAdminProcess::Create { call, spec } => self.create(peer, call, spec),

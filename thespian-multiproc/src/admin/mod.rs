@@ -16,13 +16,13 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Log, Output, Outputs,
-    ToAdmin,
+    Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Live, Log, Output,
+    Outputs, ToAdmin,
 };
 use thespian_core::transport::{Identity, Interest, PeerId, Port, PortEvent, Role, Transport};
 use thespian_core::{
-    ActorAddress, ActorTypes, AddressKey, Capabilities, Counters, DeadReason, Error, Failure, StartError,
-    SystemId, Time,
+    ActorAddress, ActorTypes, AddressKey, Capabilities, DeadReason, Error, Failure, StartError, SystemId,
+    Time,
 };
 
 use self::clients::Client;
@@ -35,6 +35,7 @@ use crate::control::{Surroundings, ToAdminProcess, ToProcess};
 use crate::inherited::Inherited;
 use crate::launch::{Ready, Setup};
 use crate::logging::LogHandlers;
+use crate::memory::Killer;
 use crate::signals::{Note, Signals};
 use crate::start::{Fork, ForkServer, Method, Spawn, Starter};
 use crate::{runtime_log, sys};
@@ -74,6 +75,7 @@ pub(crate) struct AdminProcess {
     logger: Option<Logger>,
     /// Can be read when the process is gone with which the system ends.
     _owner: Option<OwnedFd>,
+    killer: Killer,
     down: bool,
 }
 
@@ -192,6 +194,7 @@ impl AdminProcess {
             board,
             logger,
             _owner: owner,
+            killer: Killer::new(),
             down: false,
         })
     }
@@ -518,22 +521,22 @@ impl AdminProcess {
         if carried.to != self.surroundings.admin {
             return;
         }
-        let live = self.live_counters();
+        let live = self.all_that_lives();
         let input = AdminInput::Frame(carried.from, carried.frame, live);
         self.engine.handle(self.clock.now(), input, &mut self.out);
     }
 
-    /// What became of the messages of all that lives.
-    fn live_counters(&mut self) -> Counters {
-        let mut sum = Counters::default();
+    /// What a status says of all that lives.
+    fn all_that_lives(&mut self) -> Live {
+        let mut sum = Live::default();
         for client in self.clients.values() {
-            sum += client.counters;
+            sum += client.live;
         }
         for actor in self.slots.actors() {
             if let Stage::Running(_) = actor.stage
                 && let Some(record) = self.board.record(actor.address.slot())
             {
-                sum += record.counters();
+                sum += record.live();
             }
         }
         sum
@@ -578,6 +581,10 @@ impl AdminProcess {
     fn word_from(&mut self, who: Who, word: ToAdminProcess) {
         match word {
             ToAdminProcess::Engine(from, message) => self.engine_of(who, from, message),
+            ToAdminProcess::DeadLettersDropped(count) => {
+                let input = AdminInput::DeadLettersDropped(count);
+                self.engine.handle(self.clock.now(), input, &mut self.out);
+            }
             ToAdminProcess::Frame(carried) => self.frame(carried),
             ToAdminProcess::Allocate(count) => {
                 let addresses = self.lease(who, count.min(MOST_LEASED));

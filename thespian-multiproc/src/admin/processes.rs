@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use nix::unistd::Pid;
-use thespian_core::engine::{AdminInput, Launch, LaunchError};
+use thespian_core::engine::{AdminInput, Launch, LaunchError, Live};
 use thespian_core::transport::{Interest, Locator};
 use thespian_core::{ActorAddress, ExitCause, Failure, StartError};
 
@@ -205,8 +205,7 @@ impl AdminProcess {
         }
         self.hear_words(address);
         let record = self.board.record(address.slot());
-        let counters = record.map(|record| record.counters()).unwrap_or_default();
-        let outgoing = record.map_or(0, |record| record.outgoing());
+        let Live { counters, outgoing, .. } = record.map(|record| record.live()).unwrap_or_default();
         let Some(actor) = self.slots.actor(&address) else { return };
         actor.pid = None;
         let killed = actor.killed.take();
@@ -220,7 +219,7 @@ impl AdminProcess {
             }
             Stage::Stopped(counters) => Some(exited(ExitCause::Requested, counters)),
             Stage::Running(_) => {
-                let how = killed.unwrap_or_else(|| ended.to_string());
+                let how = killed.unwrap_or_else(|| self.killer.explain(&ended));
                 if outgoing > 0 {
                     // They were in its memory: the only messages that are lost, and so people are told.
                     let text =

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
 use thespian_core::engine::link::{Carrier, Frame};
-use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Log, Output, Outputs};
+use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Live, Log, Output, Outputs};
 use thespian_core::transport::{Attached, PortEvent};
 use thespian_core::{
     ActorAddress, ActorSpec, Answer, AnyMessage, Capabilities, Counters, DeadReason, Error, Limits,
@@ -62,7 +62,6 @@ pub(super) struct Core {
     asked: bool,
     calls: u64,
     created: BTreeMap<u64, Result<ActorAddress, Error>>,
-    named: BTreeMap<u64, Option<ActorAddress>>,
     updated: BTreeMap<u64, Result<(), Error>>,
     spare: Vec<Endpoint>,
     /// Endpoints that are gone, of which the admin does not know.
@@ -164,7 +163,7 @@ impl Core {
         let mut welcome = *welcome;
         let carrier = port.carrier();
         Welcomed::In(Box::new(Core {
-            plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin),
+            plane: Plane::new(port, AdminLink::Peer(admin), welcome.admin, &welcome.limits),
             endpoints: Endpoints(BTreeMap::new()),
             out: Outputs::new(),
             clock: Clock::since(welcome.origin),
@@ -176,7 +175,6 @@ impl Core {
             asked: false,
             calls: 0,
             created: BTreeMap::new(),
-            named: BTreeMap::new(),
             updated: BTreeMap::new(),
             spare: Vec::new(),
             closed: Vec::new(),
@@ -286,8 +284,8 @@ impl Core {
         }
         if to == self.welcome.admin && message.is::<StatusReq>() {
             self.say_closed();
-            let counters = self.counters();
-            self.say(&ToAdminProcess::Counters(counters));
+            let live = self.live();
+            self.say(&ToAdminProcess::Live(live));
         }
         let now = self.clock.now();
         let Some(endpoint) = self.endpoints.0.get_mut(&from) else { return Err(not_an_endpoint(from)) };
@@ -295,10 +293,12 @@ impl Core {
         endpoint.send(now, to, message, &mut self.out)
     }
 
-    fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+    fn live(&self) -> Live {
+        let mut sum = Live::default();
         for endpoint in self.endpoints.0.values() {
-            sum += *endpoint.counters();
+            let (outgoing, bytes) = (endpoint.unacknowledged(), endpoint.unacknowledged_bytes());
+            let counters = *endpoint.counters();
+            sum += Live { counters, outgoing: outgoing as u64, outgoing_bytes: bytes as u64 };
         }
         sum
     }
@@ -388,7 +388,7 @@ impl Core {
     }
 
     pub(super) fn take_named(&mut self, call: u64) -> Option<Option<ActorAddress>> {
-        self.named.remove(&call)
+        self.plane.take_named(call)
     }
 
     pub(super) fn take_updated(&mut self, call: u64) -> Option<Result<(), Error>> {
@@ -453,7 +453,7 @@ impl Core {
     fn perform_effect(&mut self, effect: Effect) {
         match effect {
             Effect::ToAdmin { from, message } => {
-                if let Err(error) = self.plane.say(&ToAdminProcess::Engine(from, message)) {
+                if let Err((error, _)) = self.plane.say_of_engine(from, message) {
                     runtime_log::say(
                         log::Level::Warn,
                         &format!("a dead letter could not be encoded: {error}"),
@@ -495,20 +495,11 @@ impl Core {
 
     fn hear(&mut self, word: ToProcess) {
         let now = self.clock.now();
+        let Some(word) = self.plane.hear(now, word, &mut self.endpoints, &mut self.out) else { return };
         match word {
             ToProcess::Allocated(addresses) => {
                 self.asked = false;
                 self.addresses.extend(addresses);
-            }
-            ToProcess::Named { call, address } => drop(self.named.insert(call, address)),
-            ToProcess::Located { address, locator } => {
-                self.plane.located(now, address, &locator, &mut self.endpoints, &mut self.out);
-            }
-            ToProcess::Gone { address, reason, details } => {
-                self.plane.gone(now, address, reason, &details, &mut self.endpoints, &mut self.out);
-            }
-            ToProcess::Frame(carried) => {
-                self.endpoints.frame(now, carried.from, carried.to, carried.frame, &mut self.out);
             }
             ToProcess::Capabilities { capabilities, .. } => self.welcome.capabilities = capabilities,
             ToProcess::Created { call, result } => drop(self.created.insert(call, result)),
@@ -537,7 +528,7 @@ impl Core {
                 Waiter::Call(call) => {
                     self.down
                         || self.created.contains_key(call)
-                        || self.named.contains_key(call)
+                        || self.plane.has_named(*call)
                         || self.updated.contains_key(call)
                 }
                 Waiter::Addresses => self.down || !self.addresses.is_empty(),

@@ -36,6 +36,21 @@ pub(crate) fn the_answer_comes_straight_from_a_worker(ground: &Ground) {
     assert!(workers.len() == 3 && !workers.contains(&bees.troupe), "{workers:?}");
 }
 
+pub(crate) fn each_of_many_askers_gets_its_own_answers(ground: &Ground) {
+    let bees = ground.bees(settings(2, 2));
+    let askers: Vec<_> = (0..5).map(|_| ground.asker(bees.troupe)).collect();
+    for round in 0..4 {
+        for (number, asker) in askers.iter().enumerate() {
+            asker.tell(Echo(10 * round + number as u64));
+        }
+        for (number, asker) in askers.iter().enumerate() {
+            assert_eq!(asker.take::<Echo>(), Echo(10 * round + number as u64));
+            // The worker knows this one already.
+            assert_eq!(asker.ask::<Echo>(Echo(100 + round)), Echo(100 + round));
+        }
+    }
+}
+
 pub(crate) fn workers_come_with_the_work_up_to_max_count(ground: &Ground) {
     let bees = ground.bees(settings(3, 1));
     let mut workers = vec![bees.hold()];

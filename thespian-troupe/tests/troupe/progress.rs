@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{ActorAddress, ActorTypes, Context, Handled, Limits, Message, PoisonMessage, actor};
-use thespian_troupe::{Troupe, TroupeStart, WorkInProgress};
+use thespian_troupe::{Troupe, TroupeStart, UpdateTroupeSettings, WorkInProgress};
 
 use crate::ground::{
     Bee, Began, DELAY, Echo, Ended, Ground, Guard, Hold, MarkAndFail, Panic, Release, settings,
@@ -179,6 +179,40 @@ pub(crate) fn workers_use_troupes_of_their_own(ground: &Ground) {
     queens.await_status("0 messages wait; 6 done");
 }
 
+/// Asks its own troupe how many workers it may have.
+#[derive(Default)]
+struct Curious {
+    asker: Option<ActorAddress>,
+}
+
+#[actor]
+impl Curious {
+    fn begin(&mut self, troupe: &ActorAddress, ctx: &mut Context<'_>) {
+        self.asker = Some(ctx.sender());
+        ctx.send(troupe, UpdateTroupeSettings::default());
+    }
+
+    fn answer(&mut self, settings: &UpdateTroupeSettings, ctx: &mut Context<'_>) {
+        if let Some(asker) = self.asker.take() {
+            ctx.send(&asker, (settings.max_count, ctx.sender()));
+        }
+    }
+}
+
+pub(crate) fn a_worker_is_answered_by_its_own_troupe(ground: &Ground) {
+    let troupe = ground.asker(ground.system.create(Troupe::<Curious>::of(settings(1, 1)).unwrap()).unwrap());
+    for _ in 0..4 {
+        // It is an answer to the worker, and not work for somebody else.
+        assert_eq!(troupe.ask::<(Option<u32>, ActorAddress)>(troupe.troupe), (Some(1), troupe.troupe));
+    }
+    troupe.await_status("0 messages wait; 4 done, 0 failed");
+}
+
 pub(crate) fn actor_types() -> ActorTypes {
-    together([Troupe::<Waiter>::types(), Troupe::<Troupe<Bee>>::types(), Troupe::<Queen>::types()])
+    together([
+        Troupe::<Waiter>::types(),
+        Troupe::<Troupe<Bee>>::types(),
+        Troupe::<Queen>::types(),
+        Troupe::<Curious>::types(),
+    ])
 }

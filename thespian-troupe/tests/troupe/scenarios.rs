@@ -13,6 +13,7 @@ macro_rules! every_scenario {
             pool {
                 every_message_goes_to_exactly_one_worker,
                 the_answer_comes_straight_from_a_worker,
+                each_of_many_askers_gets_its_own_answers,
                 workers_come_with_the_work_up_to_max_count,
                 the_first_to_come_is_the_first_served,
                 workers_go_down_to_idle_count_after_the_work,
@@ -59,6 +60,7 @@ macro_rules! every_scenario {
                 a_worker_in_progress_is_not_dismissed,
                 troupes_work_in_troupes,
                 workers_use_troupes_of_their_own,
+                a_worker_is_answered_by_its_own_troupe,
             }
         }
     };

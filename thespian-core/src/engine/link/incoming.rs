@@ -212,5 +212,5 @@ impl Incoming {
 /// The encoded size of a message that came from elsewhere.
 #[inline]
 fn size(envelope: &Envelope) -> usize {
-    envelope.message().as_encoded().map_or(0, |encoded| encoded.bytes().len())
+    envelope.message().encoded_size()
 }

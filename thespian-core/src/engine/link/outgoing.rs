@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::mem;
+use core::ops::AddAssign;
 
 use super::gaps::{Fate, Gaps};
 use super::{Bug, Carrier, Frame, Lane, Progress, is_on};
@@ -21,7 +22,6 @@ pub(super) struct Outgoing {
     /// What waits for room in the window.
     queue: VecDeque<Kept>,
     flight_bytes: usize,
-    queue_bytes: usize,
     /// What was given up and the target may still hold.
     ghosts: Ghosts,
     window: u32,
@@ -46,6 +46,21 @@ pub(super) struct Kept {
     pub(super) names: TypeNames,
     pub(super) bytes: Payload,
     pub(super) expires: Time,
+}
+
+/// Messages that are no longer waited for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LetGo {
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+}
+
+impl AddAssign for LetGo {
+    #[inline]
+    fn add_assign(&mut self, other: LetGo) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Messages that were given up after they had been transmitted, on a carrier that has lost none of them: the target
@@ -76,7 +91,6 @@ impl Outgoing {
             repeated: VecDeque::new(),
             queue: VecDeque::new(),
             flight_bytes: 0,
-            queue_bytes: 0,
             ghosts: Ghosts::default(),
             window: limits.window,
             limited: false,
@@ -88,16 +102,15 @@ impl Outgoing {
         }
     }
 
+    /// The size of the messages that are not acknowledged, in bytes. Looks at each that waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.flight_bytes + self.queue.iter().map(|kept| kept.bytes.len()).sum::<usize>()
+    }
+
     /// How many messages are not acknowledged.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.flight.len() + self.queue.len()
-    }
-
-    /// The bytes of these.
-    #[inline]
-    pub(super) fn bytes(&self) -> usize {
-        self.flight_bytes + self.queue_bytes
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -143,7 +156,6 @@ impl Outgoing {
         if self.queue.is_empty() && self.has_room(kept.bytes.len(), limits) {
             self.transmit(now, route, kept, limits, out);
         } else {
-            self.queue_bytes += kept.bytes.len();
             self.queue.push_back(kept);
         }
     }
@@ -156,7 +168,6 @@ impl Outgoing {
                 return;
             }
             let Some(kept) = self.queue.pop_front() else { return };
-            self.queue_bytes -= size;
             self.last_used = now;
             self.transmit(now, route, kept, limits, out);
         }
@@ -250,8 +261,8 @@ impl Outgoing {
         gaps: &Gaps,
         limits: &Limits,
         progress: &mut Progress,
-    ) -> (usize, u32) {
-        let (first, mut lost) = (self.first(), 0);
+    ) -> (LetGo, u32) {
+        let (first, mut lost) = (self.first(), LetGo::default());
         let done = handled.saturating_sub(first).min(self.flight.len() as u64) as usize;
         // What is left for `settle` stands behind, in order.
         let mut at = 0;
@@ -261,38 +272,42 @@ impl Outgoing {
                 fate => {
                     let Some(kept) = self.flight.remove(at) else { break };
                     self.flight_bytes -= kept.bytes.len();
-                    lost += 1;
+                    lost += LetGo { count: 1, bytes: kept.bytes.len() };
                     progress.give_up(kept.into_envelope(route), DeadReason::Lost, "", fate == Fate::Unknown);
                 }
             }
         }
-        let (done, counted) = self.settle(now, handled, limits);
-        if lost > 0 {
+        let (mut done, counted) = self.settle(now, handled, limits);
+        if lost.count > 0 {
             self.resends = 0;
             self.set_resend(now, limits);
         }
-        (done + lost, counted)
+        done += lost;
+        (done, counted)
     }
 
-    /// The target has dealt with everything below this place. Says how many messages that were, and how many of them are
-    /// not by the runtime.
-    pub(super) fn settle(&mut self, now: Time, handled: u64, limits: &Limits) -> (usize, u32) {
+    /// The target has dealt with everything below this place. Says how many messages that were, with how many bytes, and how
+    /// many of them are not by the runtime.
+    pub(super) fn settle(&mut self, now: Time, handled: u64, limits: &Limits) -> (LetGo, u32) {
         if handled >= self.ghosts.end {
             self.ghosts = Ghosts::default();
         }
         let done = handled.saturating_sub(self.first()).min(self.flight.len() as u64) as usize;
         let mut counted = 0;
-        for kept in self.flight.drain(..done) {
+        let before = self.flight_bytes;
+        // Looked at and dropped where they are: they are large to move, and this is every message's way.
+        for kept in self.flight.range(..done) {
             self.flight_bytes -= kept.bytes.len();
             counted += u32::from(!kept.by_runtime);
         }
+        self.flight.drain(..done);
         self.forget_repeated();
         if done > 0 {
             self.resends = 0;
             self.set_resend(now, limits);
         }
         self.adapt(now, handled, limits);
-        (done, counted)
+        (LetGo { count: done, bytes: before - self.flight_bytes }, counted)
     }
 
     /// Forgets the places of those that are not on their way any more.
@@ -316,9 +331,10 @@ impl Outgoing {
         }
     }
 
-    /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many.
-    pub(super) fn expire(&mut self, now: Time, route: Route, progress: &mut Progress) -> usize {
-        let before = self.len();
+    /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many, and
+    /// with how many bytes.
+    pub(super) fn expire(&mut self, now: Time, route: Route, progress: &mut Progress) -> LetGo {
+        let mut gone = LetGo::default();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
         {
@@ -328,16 +344,17 @@ impl Outgoing {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
+            gone += LetGo { count: 1, bytes: size };
             progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", true);
         }
         self.forget_repeated();
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
-            self.queue_bytes -= kept.bytes.len();
+            gone += LetGo { count: 1, bytes: kept.bytes.len() };
             progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", false);
         }
-        before - self.len()
+        gone
     }
 
     /// All that is not acknowledged, in order, and whether it was on its way.
