@@ -107,6 +107,7 @@ pub use troupe::{Troupe, TroupeStart};
 #[doc(hidden)]
 pub mod __private {
     pub use thespian_core::{
-        Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, Helpers, TypeName, Value,
+        Actor, ActorType, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, Helpers,
+        TypeName, Value,
     };
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorExitRequest, ActorSpec, ActorTypes, AnyMessage, Capabilities, ChildActorExited, Context,
-    Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message, PoisonMessage,
-    TypeName, Value, WakeupMessage, actors,
+    Actor, ActorExitRequest, ActorSpec, ActorType, ActorTypes, AnyMessage, Capabilities, ChildActorExited,
+    Context, Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message,
+    PoisonMessage, TypeName, Value, WakeupMessage, actors,
 };
 
 use crate::pool::{End, Job, Pool};
@@ -138,14 +138,14 @@ impl TroupeStart {
 
 impl<W: Actor> Troupe<W> {
     /// The actor types of such a troupe, for programs whose actors have processes of their own: these know by name what
-    /// the program's `main` gives them, and generic types cannot register themselves. A troupe that
-    /// [`troupe!`](macro@crate::troupe) names is one more type.
+    /// the program's `main` gives them, and generic types cannot register themselves. The same as `actors![Troupe<W>]`: the types
+    /// that a troupe creates are its [companions](Actor::companions).
     ///
     /// ```ignore
     /// thespian_multiproc::Init::new().actors(Troupe::<Resizer>::types()).actors(actors![Resizers]).run();
     /// ```
     pub fn types() -> ActorTypes {
-        actors![Troupe<W>, Worker<W>]
+        actors![Troupe<W>]
     }
 
     /// Specifies a troupe of workers whose constructor needs nothing, to be created.
@@ -565,6 +565,10 @@ impl<W: Actor> Actor for Troupe<W> {
     /// What a troupe refuses it would refuse again.
     fn failure_policy() -> FailurePolicy {
         FailurePolicy::NO_RETRY
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        vec![ActorType::of::<Worker<W>>()]
     }
 }
 

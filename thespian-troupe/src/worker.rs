@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorAddress, ActorExitRequest, AnyMessage, Capabilities, Context, Failure, FailurePolicy,
-    Handled, Message, PoisonMessage, TypeName, Value,
+    Actor, ActorAddress, ActorExitRequest, ActorType, AnyMessage, Capabilities, Context, Failure,
+    FailurePolicy, Handled, Message, PoisonMessage, TypeName, Value,
 };
 
 use crate::progress::{Progress, Running};
@@ -199,5 +199,9 @@ impl<W: Actor> Actor for Worker<W> {
 
     fn failure_policy() -> FailurePolicy {
         W::failure_policy()
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        W::companions()
     }
 }

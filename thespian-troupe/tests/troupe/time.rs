@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use thespian_core::{ActorStatus, StatusReq};
+use thespian_core::{Actor, ActorStatus, StatusReq, actors};
 use thespian_sim::{Faults, Random, Sim};
-use thespian_troupe::TroupeSettings;
+use thespian_transient::Transient;
+use thespian_troupe::{Troupe, TroupeSettings};
 
-use crate::ground::{Echo, Ground, Hold, SOON, Slow, World, settings, storm};
+use crate::ground::{Bee, Echo, Ground, Hold, SOON, Slow, World, settings, storm};
+use crate::pool::Hive;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -168,4 +170,17 @@ fn a_message_that_grows_too_large_on_its_way_blocks_no_worker() {
     );
     drop(bees);
     ground.finish();
+}
+
+#[test]
+fn whoever_knows_a_troupe_knows_its_workers() {
+    // A troupe by itself, by name, inside another one, and inside another helper.
+    for types in
+        [actors![Troupe<Bee>], actors![Hive], actors![Troupe<Troupe<Bee>>], actors![Transient<Troupe<Bee>>]]
+    {
+        let names: Vec<&str> = types.names().collect();
+        let worker = format!("thespian-troupe.Worker<{}>", Bee::type_name());
+        assert!(names.contains(&worker.as_str()), "{names:?}");
+    }
+    assert_eq!(actors![Bee].names().count(), 1);
 }
