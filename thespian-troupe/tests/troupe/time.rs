@@ -76,7 +76,8 @@ fn work_that_comes_meanwhile_keeps_a_worker() {
         bees.tell(Echo(number));
         assert_eq!(bees.next().sender, worker);
         let status: ActorStatus = ground.system.request(&bees.troupe, StatusReq, SOON).unwrap();
-        assert!(status.pending_wakeups <= 1, "{status}");
+        // One to dismiss a worker, and one to look for those that are cut off.
+        assert!(status.pending_wakeups <= 2, "{status}");
     }
     ground.pass(Duration::from_millis(2100));
     assert!(bees.status().contains("0 workers"), "{}", bees.status());
@@ -135,6 +136,38 @@ fn every_message_is_answered_though_workers_die_and_do_not_start() {
         }
         // A worker that is killed between its answer and its word to the troupe has answered, and so does the next.
         assert_eq!(answers.len(), 60, "seed {seed}: {answers:?}\n{}", sim.trace().join("\n"));
+        drop(bees);
+        ground.finish();
+    }
+}
+
+#[test]
+fn what_is_lost_to_a_worker_that_was_cut_off_is_done_in_the_end() {
+    // First the work is lost, then the word that it is done.
+    for from in ["the troupe", "the worker"] {
+        let ground = Ground::on(Sim::new(1).with_faults(instant()));
+        let bees = ground.bees(TroupeSettings { idle_count: 1, ..settings(1, 1) });
+        let sim = ground.sim();
+        bees.tell(Echo(0));
+        let worker = bees.next().sender;
+        bees.await_status("1 workers (0 busy, 1 idle");
+        if from == "the worker" {
+            bees.tell(Slow(SECOND));
+            ground.pass(SECOND / 2);
+        }
+        sim.cut(&bees.troupe, &worker);
+        if from == "the troupe" {
+            bees.tell(Slow(SECOND));
+        }
+        // Messages are given up after five minutes.
+        ground.pass(SECOND * 301);
+        bees.await_status("1 workers (1 busy, 0 idle");
+        sim.heal();
+        ground.pass(SECOND * 130);
+        assert_eq!(bees.take::<Slow>(), Slow(SECOND));
+        bees.nothing();
+        bees.await_status("1 workers (0 busy, 1 idle");
+        assert_eq!(bees.ask::<Echo>(Echo(1)), Echo(1));
         drop(bees);
         ground.finish();
     }
