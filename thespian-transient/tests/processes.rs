@@ -19,7 +19,7 @@ use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
 use thespian_transient::{Transient, TransientIdle};
 
-use transient::kit::Stage;
+use transient::kit::{Scenario, Stage};
 use transient::{Brief, Probe, Use, actor_types, use_it};
 
 fn main() -> ExitCode {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 /// What only processes can show.
-const ONLY_HERE: &[(&str, fn(&Stage))] = &[
+const ONLY_HERE: &[Scenario] = &[
     ("its_process_goes_after_the_first_message", its_process_goes_after_the_first_message),
     ("its_process_goes_after_the_last_message", its_process_goes_after_the_last_message),
 ];
