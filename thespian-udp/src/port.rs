@@ -544,6 +544,10 @@ impl Port for UdpPort {
         self.socket.has_unsent() || self.sessions.values().any(Session::has_unwritten)
     }
 
+    fn has_unwritten_to(&self, peer: PeerId) -> bool {
+        self.sessions.get(&peer.0).is_some_and(Session::has_unwritten)
+    }
+
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
         // The host is to hear of what has happened since it last heard.
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
