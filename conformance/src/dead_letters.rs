@@ -17,8 +17,20 @@ fn dead(stage: &Stage<'_>) -> ActorAddress {
 fn handler(stage: &Stage<'_>) -> ActorAddress {
     let puppet = stage.puppet();
     stage.order(&puppet, [Step::HandleDeadLetters(true)]);
-    stage.settle();
+    await_handler(stage, Some(puppet));
     puppet
+}
+
+/// Waits until this is who handles dead letters.
+fn await_handler(stage: &Stage<'_>, handler: Option<ActorAddress>) {
+    stage.eventually("the handler of dead letters is another", || {
+        stage.status().expect("status").dead_letter_handler == handler
+    });
+}
+
+/// How many dead letters there have been.
+fn count(stage: &Stage<'_>) -> u64 {
+    stage.status().expect("status").counters.dead_lettered
 }
 
 /// The texts among the dead letters in a journal.
@@ -61,8 +73,10 @@ pub(crate) fn an_earlier_handler_is_not_restored(ground: &Ground<'_>) {
     let (gone, first) = (dead(&stage), handler(&stage));
     let second = handler(&stage);
     stage.order(&second, [Step::HandleDeadLetters(false)]);
-    stage.settle();
+    await_handler(&stage, None);
+    let before = count(&stage);
     stage.tell(&gone, "hello?").expect("sent");
+    stage.eventually("it is a dead letter", || count(&stage) > before);
     stage.settle();
     assert_eq!(stage.journal(&first, 0), []);
     assert_eq!(stage.journal(&second, 0), []);
@@ -84,10 +98,10 @@ pub(crate) fn a_handler_that_exits_is_removed(ground: &Ground<'_>) {
     assert_eq!(stage.status().expect("status").dead_letter_handler, Some(first));
     stage.tell(&first, ActorExitRequest::new()).expect("sent");
     stage.await_death(&first);
-    stage.settle();
-    assert_eq!(stage.status().expect("status").dead_letter_handler, None);
+    await_handler(&stage, None);
+    let before = count(&stage);
     stage.tell(&gone, "hello?").expect("sent");
-    stage.settle();
+    stage.eventually("it is a dead letter", || count(&stage) > before);
     let second = handler(&stage);
     stage.tell(&gone, "again?").expect("sent");
     assert_eq!(letters(&stage.journal(&second, 1)), ["again?"]);
@@ -151,10 +165,10 @@ pub(crate) fn dead_letters_are_counted(ground: &Ground<'_>) {
     let stage = ground.system();
     let (gone, sender) = (dead(&stage), stage.puppet());
     stage.settle();
-    let before = stage.status().expect("status").counters.dead_lettered;
+    let before = count(&stage);
     stage.order(&sender, (0..7).map(|n| Step::send(&gone, n.to_string())).collect::<Vec<_>>());
     stage.order(&sender, [Step::send(&gone, StatusReq)]);
+    stage.eventually("all are dead letters", || count(&stage) >= before + 8);
     stage.settle();
-    let after = stage.status().expect("status").counters.dead_lettered;
-    assert_eq!(after - before, 8);
+    assert_eq!(count(&stage), before + 8);
 }

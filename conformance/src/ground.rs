@@ -27,6 +27,11 @@ pub trait Subject {
     /// Lets this much time pass for the actors of a system.
     fn pass(&self, system: &ActorSystem, time: Duration);
 
+    /// Lets everything end that is under way in a system and waits for no timer.
+    fn settle(&self, system: &ActorSystem) {
+        self.pass(system, SETTLE);
+    }
+
     /// Kills an actor as `kill -9` does its process. Only called where the base can.
     fn kill(&self, actor: &ActorAddress) {
         let _ = actor;
@@ -35,6 +40,9 @@ pub trait Subject {
     /// Every system has been shut down: checks that nothing is left, and that every message is accounted for.
     fn finish(&self) {}
 }
+
+/// Longer than anything takes that is under way in one thread and waits for no timer.
+pub(crate) const SETTLE: Duration = Duration::from_millis(20);
 
 /// The base that is tested, and the systems that a scenario has started on it.
 pub struct Ground<'a> {
@@ -178,7 +186,7 @@ impl Stage<'_> {
 
     /// Lets everything end that is under way and waits for no timer.
     pub(crate) fn settle(&self) {
-        self.pass(Duration::from_millis(20));
+        self.ground.subject.settle(&self.system);
     }
 
     /// Lets time pass.

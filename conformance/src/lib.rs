@@ -253,6 +253,8 @@ suite! { $
         every_built_in_type_arrives_as_itself,
         a_message_of_50_megabytes_arrives needs Large,
         a_message_inside_a_message_arrives,
+        a_message_that_is_sent_on_arrives_as_it_came_and_in_turn,
+        a_message_is_sent_on_twice_or_before_a_flush_or_not_at_all,
         an_empty_message_arrives,
         a_falsy_message_arrives,
         a_message_is_the_same_at_both_attempts,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use thespian_core::{
-    ActorAddress, AnyMessage, Bytes, Context, Error, Failure, Handled, Limits, Message, Value, actor,
+    ActorAddress, Answer, AnyMessage, Bytes, Context, Error, Failure, Handled, Limits, Message, PoisonMessage,
+    Value, actor,
 };
 
 use crate::actors::{Step, What};
@@ -78,6 +79,100 @@ pub(crate) fn a_message_inside_a_message_arrives(ground: &Ground<'_>) {
     assert_eq!(back.0.downcast_ref::<String>().map(String::as_str), Some("outer"));
     let inner = back.1.expect("the inner one");
     assert_eq!(inner.0.downcast_ref::<ActorAddress>(), Some(&puppet));
+}
+
+/// Sends everything on to whoever has sent it a unit, and says so in between.
+#[derive(Default)]
+struct Router {
+    to: Option<ActorAddress>,
+}
+
+/// What a router does beside sending a message on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Message)]
+enum Route {
+    Once,
+    Twice,
+    AndFail,
+    AndFlush,
+}
+
+#[actor(failure_policy = thespian_core::FailurePolicy::NO_RETRY)]
+impl Router {
+    fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Result<(), Failure> {
+        if message.is::<()>() {
+            self.to = Some(ctx.sender());
+        }
+        let Some(to) = self.to.filter(|_| !message.is_system() && !message.is::<()>()) else { return Ok(()) };
+        let route = message.downcast_ref().cloned().unwrap_or(Route::Once);
+        ctx.send(&to, "before");
+        ctx.forward(&to, message)?;
+        ctx.send(&to, "after");
+        match route {
+            Route::Once => {}
+            Route::Twice => ctx.forward(&to, message)?,
+            Route::AndFail => return Err(Failure::new("as told")),
+            Route::AndFlush => {
+                ctx.flush();
+                ctx.send(&to, "flushed");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A router to somebody outside, and who that is.
+fn router(stage: &crate::ground::Stage<'_>) -> (ActorAddress, thespian_core::Private) {
+    let outside = stage.private().expect("up");
+    let router = stage.actor::<Router>();
+    outside.tell(&router, ()).expect("up");
+    (router, outside)
+}
+
+pub(crate) fn a_message_that_is_sent_on_arrives_as_it_came_and_in_turn(ground: &Ground<'_>) {
+    let stage = ground.system();
+    let (router, outside) = router(&stage);
+    let next = || match outside.listen(SOON).expect("up") {
+        Answer::Message(reply) => reply,
+        other => panic!("no message came: {other:?}"),
+    };
+    for round in 0..100_u32 {
+        outside.tell(&router, (round, String::from("it"))).expect("up");
+    }
+    for round in 0..100_u32 {
+        assert_eq!(next().message.downcast_ref::<String>().map(String::as_str), Some("before"));
+        let reply = next();
+        assert_eq!(reply.sender, router);
+        assert_eq!(reply.message.downcast_ref(), Some(&(round, String::from("it"))));
+        assert_eq!(next().message.downcast_ref::<String>().map(String::as_str), Some("after"));
+    }
+}
+
+pub(crate) fn a_message_is_sent_on_twice_or_before_a_flush_or_not_at_all(ground: &Ground<'_>) {
+    let stage = ground.system();
+    let (router, outside) = router(&stage);
+    for (route, expected) in [
+        (Route::Twice, &["before", "it", "after", "it"][..]),
+        (Route::AndFlush, &["before", "it", "after", "flushed"]),
+        // Nothing of a failed attempt is sent, and its message comes back whole.
+        (Route::AndFail, &["poison"]),
+        (Route::Once, &["before", "it", "after"]),
+    ] {
+        outside.tell(&router, route.clone()).expect("up");
+        for what in expected {
+            let Answer::Message(reply) = outside.listen(SOON).expect("up") else {
+                panic!("{what} did not come after {route:?}");
+            };
+            let message = &reply.message;
+            match *what {
+                "it" => assert_eq!(message.downcast_ref(), Some(&route)),
+                "poison" => {
+                    let poison = message.downcast_ref::<PoisonMessage>().expect("poison");
+                    assert_eq!(poison.message.downcast_ref(), Some(&route));
+                }
+                text => assert_eq!(message.downcast_ref::<String>().map(String::as_str), Some(text)),
+            }
+        }
+    }
 }
 
 pub(crate) fn an_empty_message_arrives(ground: &Ground<'_>) {

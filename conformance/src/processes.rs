@@ -29,7 +29,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use thespian_core::{ActorAddress, ActorStatus, ActorSystem, Builder, Error, StatusReq};
 
-use crate::ground::Subject;
+use crate::ground::{SETTLE, Subject};
 use crate::{SCENARIOS, play};
 
 /// The startup methods that a base with processes has (guide section 9.4).
@@ -137,6 +137,16 @@ impl Suite {
             Trial::test(name, move || supervise(&trial))
         });
         libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    }
+}
+
+/// Gives a system the startup method of the trial that this program plays: for those who build systems without asking
+/// [`Processes::builder`].
+pub fn with_method(builder: Builder) -> Builder {
+    let trial = std::env::var(TRIAL).unwrap_or_default();
+    match METHODS.iter().find(|method| trial.split("::").next() == Some(method)) {
+        Some(method) => builder.capability("Process Startup Method", *method),
+        None => builder,
     }
 }
 
@@ -368,6 +378,15 @@ impl Subject for Processes {
         pass(time);
     }
 
+    /// What is under way between processes on one machine wakes somebody at once, so nothing is when all sleep. What this
+    /// program's keeper has yet to do waits for its tick, which comes first.
+    fn settle(&self, _: &ActorSystem) {
+        pass(SETTLE);
+        let processes = of_this_run();
+        // A handler that runs on and on would keep this for ever.
+        eventually(LINGER, || processes.iter().all(Process::is_asleep));
+    }
+
     fn kill(&self, actor: &ActorAddress) {
         let systems = self.systems.lock().expect("nobody panics with it");
         let pid = systems.iter().find_map(|system| pid_of(system, actor)).expect("it has a process");
@@ -428,13 +447,10 @@ impl Process {
             .map(String::from_utf8_lossy)
             .collect::<Vec<_>>()
             .join(" ");
-        let stat = String::from_utf8_lossy(&read("stat")).into_owned();
-        // The second field is a name between parentheses, which may hold anything.
-        let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
-        // The third and all after it.
-        let fields: Vec<&str> = after.split(' ').collect();
-        let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
-        let state = field(3).chars().next().unwrap_or('X');
+        let stat = read("stat");
+        let fields = fields(&stat);
+        let field = |number: usize| fields.get(number - 3).map_or("", |field| field);
+        let state = state(&stat);
         let (parent, began) = (field(4).parse().unwrap_or(0), field(22).parse().unwrap_or(0));
         Process { pid, parent, title: title.trim_end().into(), began, state }
     }
@@ -443,6 +459,13 @@ impl Process {
     pub fn is_alive(&self) -> bool {
         let now = Process::of(self.pid);
         now.began == self.began && !matches!(now.state, 'X' | 'Z')
+    }
+
+    /// Whether none of its threads runs, or waits for a processor.
+    pub fn is_asleep(&self) -> bool {
+        let tasks = entries(Path::new(&format!("/proc/{}/task", self.pid)));
+        let states = tasks.into_iter().map(|task| state(&fs::read(task.join("stat")).unwrap_or_default()));
+        states.into_iter().all(|state| !matches!(state, 'R' | 'D'))
     }
 
     /// Whether it is the admin of a system that runs: one that has ended has no title.
@@ -474,6 +497,19 @@ impl Process {
     }
 }
 
+/// The fields of a process, or of a thread, from the third on.
+fn fields(stat: &[u8]) -> Vec<String> {
+    let stat = String::from_utf8_lossy(stat);
+    // The second field is a name between parentheses, which may hold anything.
+    let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+    after.split(' ').map(String::from).collect()
+}
+
+/// Its state; `X` if it is gone.
+fn state(stat: &[u8]) -> char {
+    fields(stat).first().and_then(|state| state.chars().next()).unwrap_or('X')
+}
+
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} (state {}, child of {})", self.pid, self.title, self.state, self.parent)
@@ -487,9 +523,11 @@ pub fn of_this_run() -> Vec<Process> {
     of_run(&run).into_iter().filter(|process| process.pid != own).collect()
 }
 
-/// The admins of this trial's systems.
+/// The admins of this trial's systems. What one has just forked has its title until it takes one of its own.
 pub fn admins() -> Vec<Process> {
-    of_this_run().into_iter().filter(Process::is_admin).collect()
+    let titled: Vec<Process> = of_this_run().into_iter().filter(Process::is_admin).collect();
+    let is_forked = |process: &Process| titled.iter().any(|admin| admin.pid == process.parent);
+    titled.iter().filter(|process| !is_forked(process)).cloned().collect()
 }
 
 fn of_run(run: &str) -> Vec<Process> {

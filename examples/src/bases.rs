@@ -3,13 +3,18 @@
 //! The first line of such a program's `main` is `thespian_multiproc::init()`, or `Init` with the types that cannot register
 //! themselves, because they are generic.
 
+mod interruption;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thespian_core::{ActorSystem, Builder, Error};
+use thespian_mpqueue::MpQueue;
 use thespian_multiproc::Multiproc;
 use thespian_simple::Simple;
 use thespian_tcp::Tcp;
 use thespian_udp::{LARGEST_MESSAGE, Udp};
+
+use interruption::Interruption;
 
 /// A base that people can choose.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +23,8 @@ pub struct Base {
     pub name: &'static str,
     /// Makes a system start on it.
     pub choose: fn(Builder) -> Builder,
+    /// Whether its systems go on when the program ends that started them.
+    pub outlives: bool,
     /// The largest message there, in bytes, if that is less than programs may need.
     pub largest_message: Option<usize>,
 }
@@ -25,18 +32,27 @@ pub struct Base {
 /// Every base there is to choose. A new one is a row here.
 pub const BASES: &[Base] = &[
     // All actors in this thread.
-    Base { name: "simple", choose: |builder| builder.base(Simple), largest_message: None },
-    // One process per actor. At any port: the system is this program's alone.
+    Base { name: "simple", choose: |builder| builder.base(Simple), outlives: false, largest_message: None },
+    // One process per actor, over TCP. At any port: the system is this program's alone.
     Base {
         name: "tcp",
         choose: |builder| builder.base(Multiproc::new(Tcp::default())).capability("Admin Port", 0),
+        outlives: true,
         largest_message: None,
     },
     // The same, with messages that may be lost.
     Base {
         name: "udp",
         choose: |builder| builder.base(Multiproc::new(Udp::default())).capability("Admin Port", 0),
+        outlives: true,
         largest_message: Some(LARGEST_MESSAGE),
+    },
+    // One process per actor, over Unix sockets that nobody else can reach.
+    Base {
+        name: "queue",
+        choose: |builder| builder.base(Multiproc::new(MpQueue::default())),
+        outlives: false,
+        largest_message: None,
     },
 ];
 
@@ -59,15 +75,20 @@ fn parser() -> impl TypedValueParser<Value = &'static Base> {
 }
 
 impl Choice {
-    /// Starts a system, does the work with it, and takes it down, whatever becomes of the work: a system with processes would
-    /// outlive this program.
+    /// Starts a system, does the work with it, and takes it down, whatever becomes of the work, and also when the program is
+    /// interrupted meanwhile: a system with processes would outlive it.
     ///
     /// # Errors
     ///
     /// What the system or the work fails with.
     pub fn run<T, E: From<Error>>(self, work: impl FnOnce(&ActorSystem) -> Result<T, E>) -> Result<T, E> {
+        // From before there is a system, so that none is left.
+        let interruption = self.base.outlives.then(Interruption::noted);
         let system = (self.base.choose)(ActorSystem::builder()).start()?;
+        let watched = interruption.map(|interruption| interruption.ends(&system));
         let result = work(&system);
+        // If it was interrupted, the program ends here.
+        drop(watched);
         let down = system.shutdown();
         let value = result?;
         down?;

@@ -2,9 +2,8 @@
 //!
 //! # Dependencies
 //!
-//! `clap` (reads command lines), `indicatif` (the progress bar), `serde` (messages), `log` (what actors have to
-//! say), `signal-hook`
-//! (programs that run until they are interrupted).
+//! `clap` (reads command lines), `indicatif` (the progress bar), `serde` (messages), `log` (what actors have to say),
+//! `signal-hook` (programs that take their systems along when they are interrupted).
 
 #![forbid(unsafe_code)]
 

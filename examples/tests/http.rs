@@ -26,8 +26,12 @@ struct Server {
 
 impl Server {
     fn start() -> Server {
+        Server::start_on("tcp")
+    }
+
+    fn start_on(base: &str) -> Server {
         let mut program = Command::new(env!("CARGO_BIN_EXE_http_server"))
-            .args(["--base", "tcp", "--listen", "127.0.0.1:0"])
+            .args(["--base", base, "--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -81,7 +85,14 @@ fn client() -> ureq::Agent {
 
 #[test]
 fn a_client_gets_pages_and_refusals() {
-    let server = Server::start();
+    for base in ["tcp", "queue"] {
+        let server = Server::start_on(base);
+        gets_pages_and_refusals(&server);
+        server.stop();
+    }
+}
+
+fn gets_pages_and_refusals(server: &Server) {
     let client = client();
     for (path, status, body) in [
         ("/", 200, "This page was made by an actor.\n"),
@@ -103,7 +114,6 @@ fn a_client_gets_pages_and_refusals() {
     assert_eq!((posted.status().as_u16(), &posted.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()));
     let mut big = client.get(server.url("/big")).call().unwrap();
     assert_eq!(big.body_mut().with_config().limit(u64::MAX).read_to_vec().unwrap(), vec![b'x'; BIG_SIZE]);
-    server.stop();
 }
 
 #[test]
@@ -227,7 +237,7 @@ fn where_descriptors_cannot_be_watched_the_program_says_so_and_what_to_choose() 
     let output = Command::new(env!("CARGO_BIN_EXE_http_server")).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     let expected = "http_server: simpleSystemBase does not support watching descriptors, which the server does with its \
-                    sockets: choose --base tcp\n";
+                    sockets: choose --base tcp or --base queue\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
 }
 

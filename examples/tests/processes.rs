@@ -5,8 +5,11 @@
 mod kit;
 
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use kit::Scratch;
 use libtest_mimic::{Arguments, Trial};
@@ -16,6 +19,9 @@ use thespian_core::{ActorStatus, ActorSystem, StatusReq};
 use thespian_examples::bases;
 use thespian_examples::wordcount::files::Found;
 use thespian_examples::wordcount::{Event, Options, Totals, count};
+
+/// The bases with processes.
+const PROCESSES: [&str; 3] = ["tcp", "udp", "queue"];
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,6 +37,7 @@ fn main() {
     let trials = vec![
         trial("every_program_prints_the_same_on_every_base", every_program_prints_the_same_on_every_base),
         trial("killing_counters_changes_nothing", killing_counters_changes_nothing),
+        trial("an_interrupted_program_leaves_no_system", an_interrupted_program_leaves_no_system),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -74,7 +81,7 @@ fn every_program_prints_the_same_on_every_base() {
         let simple = on("simple");
         assert_eq!(simple.0, Some(code), "{program}: {simple:?}");
         assert!(!simple.1.is_empty(), "{program}");
-        for base in ["tcp", "udp"] {
+        for base in PROCESSES {
             assert_eq!(on(base), simple, "{program} on {base}");
         }
     }
@@ -116,7 +123,55 @@ fn killing_counters_changes_nothing() {
     };
     let expected = counted("simple", 0);
     assert!(expected.bytes > 80 * 16 * 1024, "{} bytes", expected.bytes);
-    for base in ["tcp", "udp"] {
+    for base in PROCESSES {
         assert_eq!(counted(base, 8), expected, "{base}");
+    }
+}
+
+/// The processes below this one, those of its children among them.
+fn below(pid: u32) -> Vec<u32> {
+    let list = |task: PathBuf| fs::read_to_string(task.join("children")).unwrap_or_default();
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let children: Vec<u32> = tasks
+        .filter_map(Result::ok)
+        .flat_map(|task| list(task.path()).split_whitespace().map(str::parse).collect::<Vec<_>>())
+        .filter_map(Result::ok)
+        .collect();
+    let further: Vec<u32> = children.iter().flat_map(|child| below(*child)).collect();
+    [children, further].concat()
+}
+
+fn an_interrupted_program_leaves_no_system() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // It counts what it is given until that ends, which it does not.
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wordcount"))
+            .args(["--base", "tcp", "--workers", "2", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let text = "some words ".repeat(100_000);
+        child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+        // An admin, a logger and the counters.
+        let until = Instant::now() + PATIENCE;
+        let processes = loop {
+            let processes = below(child.id());
+            if processes.len() >= 4 {
+                break processes;
+            }
+            assert!(Instant::now() < until, "{processes:?}");
+            thread::yield_now();
+        };
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(signal as i32));
+        let runs = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, after)| !after.starts_with(['Z', 'X']))
+        };
+        let until = Instant::now() + Duration::from_secs(3);
+        while processes.iter().any(runs) {
+            assert!(Instant::now() < until, "left: {processes:?}");
+            thread::yield_now();
+        }
     }
 }

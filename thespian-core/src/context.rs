@@ -3,13 +3,14 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ptr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, ActorAddress, ActorSpec, AnyMessage, Capabilities, Envelope, Error, Feature, Flow, Handled,
-    IntoMessage, Time, Value,
+    Actor, ActorAddress, ActorSpec, AnyMessage, Capabilities, EncodeError, Envelope, Error, Feature, Flow,
+    Handled, IntoMessage, Time, Value,
 };
 
 /// An actor's hand on the world while it handles a message (guide section 5).
@@ -19,6 +20,8 @@ use crate::{
 pub struct Context<'a> {
     pub(crate) me: &'a ActorAddress,
     pub(crate) sender: &'a ActorAddress,
+    /// The message that is being handled, which can go on to somebody else.
+    pub(crate) in_hand: Option<&'a AnyMessage>,
     pub(crate) actions: &'a mut Actions,
     pub(crate) environment: &'a mut dyn Environment,
 }
@@ -32,7 +35,14 @@ impl<'a> Context<'a> {
         actions: &'a mut Actions,
         environment: &'a mut dyn Environment,
     ) -> Context<'a> {
-        Context { me, sender, actions, environment }
+        Context { me, sender, in_hand: None, actions, environment }
+    }
+
+    /// The same, for an attempt at this message.
+    #[inline]
+    #[must_use]
+    pub fn handling(self, message: &'a AnyMessage) -> Context<'a> {
+        Context { in_hand: Some(message), ..self }
     }
 
     /// The same context, in which somebody else is the sender: for actors that wrap another and unpack what was sent on to
@@ -62,7 +72,8 @@ impl<'a> Context<'a> {
     /// # fn main() {}
     /// ```
     pub fn on_behalf_of<'b>(&'b mut self, sender: &'b ActorAddress) -> Context<'b> {
-        Context { me: self.me, sender, actions: self.actions, environment: self.environment }
+        let in_hand = self.in_hand;
+        Context { me: self.me, sender, in_hand, actions: self.actions, environment: self.environment }
     }
 
     /// The actor's own address (guide section 5.1).
@@ -96,6 +107,55 @@ impl<'a> Context<'a> {
     pub fn reply(&mut self, message: impl IntoMessage) -> Handled {
         self.send(self.sender, message);
         Ok(Flow::Done)
+    }
+
+    /// Sends on a message that was only borrowed: what [`send`](Context::send) would do with a copy of it.
+    ///
+    /// The message that is being handled is not copied but goes on itself, when the handler has returned, so that this costs
+    /// the same for messages of any size and type, and works for those that cannot be copied. Any other message is copied, and
+    /// so is one that goes on twice, is a system message, or goes on before a [`flush`](Context::flush).
+    ///
+    /// Its next receiver sees this actor as the sender.
+    ///
+    /// ```
+    /// use thespian_core::{ActorAddress, AnyMessage, Context, Handled, Flow, actor};
+    ///
+    /// /// Has others do everything, in turn.
+    /// struct Dealer {
+    ///     others: Vec<ActorAddress>,
+    ///     count: usize,
+    /// }
+    ///
+    /// #[actor]
+    /// impl Dealer {
+    ///     #[start]
+    ///     fn new(others: Vec<ActorAddress>) -> Dealer {
+    ///         Dealer { others, count: 0 }
+    ///     }
+    ///
+    ///     fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+    ///         if !message.is_system() {
+    ///             self.count += 1;
+    ///             ctx.forward(&self.others[self.count % self.others.len()], message)?;
+    ///         }
+    ///         Ok(Flow::Done)
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyMessage::duplicate`], for a message that has to be copied.
+    #[inline]
+    pub fn forward(&mut self, target: &ActorAddress, message: &AnyMessage) -> Result<(), EncodeError> {
+        let is_in_hand = self.in_hand.is_some_and(|in_hand| ptr::eq(in_hand, message));
+        if is_in_hand && !message.is_system() && self.actions.forward.is_none() {
+            self.actions.forward(target);
+        } else {
+            self.send(target, message.duplicate()?);
+        }
+        Ok(())
     }
 
     /// Creates a child whose constructor needs nothing (guide section 5.3). See [`create`](Context::create).
@@ -154,7 +214,21 @@ impl<'a> Context<'a> {
     /// fails later. Blocks while the actor has more than
     /// [`Limits::outgoing_high`](crate::Limits::outgoing_high) messages outstanding (decision D20).
     pub fn flush(&mut self) {
+        if self.actions.forward.is_some() {
+            self.forward_copy();
+        }
         self.environment.flush(*self.me, self.actions);
+    }
+
+    /// What is to go on would be released while its handler has not done with it, so a copy of it goes. One that cannot be copied
+    /// stays behind, and goes on at the end.
+    #[cold]
+    fn forward_copy(&mut self) {
+        let (Some(forward), Some(message)) = (self.actions.forward.take(), self.in_hand) else { return };
+        match message.duplicate() {
+            Ok(copy) => self.actions.forward_in_turn(&forward, copy.seal(&forward.target, self.me)),
+            Err(_) => self.actions.forward = Some(Forward { sends: 0, others: 0, ..forward }),
+        }
     }
 
     /// Whether the attempt has asked for more than [`Limits::actions_per_attempt`](crate::Limits::actions_per_attempt), and so
@@ -307,12 +381,22 @@ pub struct Actions {
     pub(crate) others: Vec<(usize, Action)>,
     limit: usize,
     overrun: bool,
+    /// Where the message in hand is to go on to.
+    pub(crate) forward: Option<Forward>,
+}
+
+/// The message in hand goes on, after so many of the rest.
+#[derive(Debug)]
+pub(crate) struct Forward {
+    pub(crate) target: ActorAddress,
+    sends: usize,
+    others: usize,
 }
 
 impl Actions {
     /// None yet, and at most `limit`.
     pub fn new(limit: usize) -> Actions {
-        Actions { sends: Vec::new(), others: Vec::new(), limit, overrun: false }
+        Actions { sends: Vec::new(), others: Vec::new(), limit, overrun: false, forward: None }
     }
 
     /// Sets how many there can be.
@@ -347,13 +431,13 @@ impl Actions {
     /// How many there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.sends.len() + self.others.len()
+        self.sends.len() + self.others.len() + usize::from(self.forward.is_some())
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.others.is_empty()
+        self.sends.is_empty() && self.others.is_empty() && self.forward.is_none()
     }
 
     /// Forgets what was asked for, so that nothing of it happens.
@@ -361,6 +445,7 @@ impl Actions {
         self.sends.clear();
         self.others.clear();
         self.overrun = false;
+        self.forward = None;
     }
 
     /// Whether there can be another. If not, one was asked for that is too many.
@@ -378,6 +463,20 @@ impl Actions {
         }
     }
 
+    /// The message in hand is to go on.
+    #[inline]
+    fn forward(&mut self, target: &ActorAddress) {
+        if self.has_room() {
+            let (sends, others) = (self.sends.len(), self.others.len());
+            self.forward = Some(Forward { target: *target, sends, others });
+        }
+    }
+
+    /// What goes on takes its turn among the rest.
+    pub(crate) fn forward_in_turn(&mut self, forward: &Forward, envelope: Envelope) {
+        self.others.insert(forward.others, (forward.sends, Action::Send(envelope)));
+    }
+
     fn push(&mut self, action: Action) {
         if self.has_room() {
             self.others.push((self.sends.len(), action));
@@ -389,6 +488,8 @@ impl Actions {
 #[derive(Debug)]
 pub(crate) enum Action {
     Create(Box<Create>),
+    /// A send that was asked for otherwise.
+    Send(Envelope),
     Wakeup(Box<Wakeup>),
     Request(Box<Request>),
 }

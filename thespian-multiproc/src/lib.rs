@@ -55,6 +55,7 @@ mod inherited;
 mod init;
 mod launch;
 mod logging;
+mod memory;
 mod plane;
 mod runtime_log;
 mod signals;

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, getpid, getppid};
 
 /// What became of a [`fork`].
@@ -177,18 +177,24 @@ fn argument_area() -> Option<(usize, usize)> {
 pub(crate) enum Ended {
     /// With this exit code.
     Code(i32),
-    /// By this signal.
-    Signal(Signal),
+    /// By this signal, while its memory was bounded to so many bytes, if it was.
+    Signal(Signal, Option<u64>),
 }
 
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Ended::Code(code) => write!(f, "its process exited with code {code}"),
-            Ended::Signal(Signal::SIGKILL) => {
+            // Memory that has run out for the process itself is no reason for this one.
+            Ended::Signal(Signal::SIGKILL, _) => {
                 f.write_str("its process was ended by signal SIGKILL (kill -9)")
             }
-            Ended::Signal(signal) => write!(f, "its process was ended by signal {}", signal.as_str()),
+            Ended::Signal(signal, None) => write!(f, "its process was ended by signal {}", signal.as_str()),
+            Ended::Signal(signal, Some(limit)) => write!(
+                f,
+                "its process was ended by signal {}, and may have run out of memory, of which it was allowed {limit} bytes",
+                signal.as_str()
+            ),
         }
     }
 }
@@ -196,9 +202,18 @@ impl std::fmt::Display for Ended {
 /// The next child of this process that has ended.
 pub(crate) fn reap() -> Option<(Pid, Ended)> {
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        // Not at once, for as long as it can be looked at.
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let ended = match waitid(Id::All, look) {
+            Ok(WaitStatus::Signaled(pid, ..)) => (pid, crate::memory::limit_of(pid)),
+            Ok(WaitStatus::Exited(pid, _)) => (pid, None),
+            Err(nix::errno::Errno::EINTR) => continue,
+            _ => return None,
+        };
+        let (pid, limit) = ended;
+        match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, code)) => return Some((pid, Ended::Code(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid, Ended::Signal(signal))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid, Ended::Signal(signal, limit))),
             Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return None,
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(_) => return None,

@@ -30,6 +30,8 @@ pub(crate) struct Member {
     pub(crate) has_tray: bool,
     /// The asker that the tray names at its place.
     pub(crate) last_asker: ActorAddress,
+    /// What it was at work on when the troupe last looked.
+    seen_at: Option<Ticket>,
 }
 
 enum Doing {
@@ -58,6 +60,13 @@ pub(crate) enum End {
     Done,
     /// It came back before, for this reason, and whether its worker lives was not known then.
     Failed(Job, Box<str>),
+}
+
+impl Job {
+    /// How a worker at this place names it.
+    pub(crate) fn ticket(&self, place: u32) -> Ticket {
+        Ticket { work: self.number, place, attempt: self.deaths }
+    }
 }
 
 impl Pool {
@@ -103,11 +112,32 @@ impl Pool {
     pub(crate) fn bare_work(&self, worker: ActorAddress) -> Option<Ticket> {
         let place = self.place_of(worker)?;
         match self.places[place].as_ref()? {
-            Member { doing: Doing::Work(job), has_tray: true, .. } => {
-                Some(Ticket { work: job.number, place: place as u32 })
-            }
+            Member { doing: Doing::Work(job), has_tray: true, .. } => Some(job.ticket(place as u32)),
             _ => None,
         }
+    }
+
+    /// Those that are still at work on what they were the last time that this was asked, and could be cut off.
+    pub(crate) fn slow(&mut self) -> Vec<(ActorAddress, Ticket)> {
+        let mut slow = Vec::new();
+        for (place, member) in self.places.iter_mut().enumerate() {
+            let Some(member) = member.as_mut().filter(|member| !member.has_tray) else { continue };
+            let ticket = match &member.doing {
+                Doing::Work(job) => Some(job.ticket(place as u32)),
+                _ => None,
+            };
+            if let Some(ticket) = ticket.filter(|_| member.seen_at == ticket) {
+                slow.push((member.address, ticket));
+            }
+            member.seen_at = ticket;
+        }
+        slow
+    }
+
+    /// Whether somebody is at work of whom [`slow`](Pool::slow) could tell.
+    pub(crate) fn has_far_work(&self) -> bool {
+        let is_far = |member: &Member| !member.has_tray && matches!(member.doing, Doing::Work(_));
+        self.places.iter().flatten().any(is_far)
     }
 
     /// Whether this is a worker's address.
@@ -123,6 +153,7 @@ impl Pool {
             has_started: false,
             has_tray: false,
             last_asker: ActorAddress::NOBODY,
+            seen_at: None,
         });
         if let Some(place) = self.vacant.pop() {
             self.places[place as usize] = member;
@@ -134,7 +165,7 @@ impl Pool {
 
     /// The worker that has been idle for the shortest time: those who are not needed become those who can be dismissed. It
     /// has to [begin](Pool::begin) something.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_idle(&mut self) -> Option<u32> {
         self.idle.pop_back()
     }
@@ -154,14 +185,14 @@ impl Pool {
     }
 
     /// A worker gets a job.
-    #[inline]
-    pub(crate) fn begin(&mut self, place: u32, job: Job) -> &mut Member {
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, place: u32, job: Job) {
         self.busy += 1;
-        self.set(place, Doing::Work(job))
+        self.set(place, Doing::Work(job));
     }
 
     /// The worker at this place is done with its job, if it has one. It has to begin something, to rest or to leave.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, place: u32) -> Option<End> {
         let member = self.at(place)?;
         let Doing::Work(job) = &mut member.doing else { return None };
@@ -191,7 +222,7 @@ impl Pool {
     }
 
     /// The worker at this place looks at the troupe's tray.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn looks_at_tray(&mut self, place: u32) {
         if let Some(member) = self.at(place) {
             member.has_tray = true;
@@ -199,7 +230,7 @@ impl Pool {
     }
 
     /// A worker has nothing to do from now on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rest(&mut self, place: u32, now: Duration) {
         self.set(place, Doing::Nothing(now));
         self.idle.push_back(place);
@@ -242,19 +273,25 @@ impl Pool {
         self.at(place).is_some_and(|member| member.has_started)
     }
 
+    /// The worker at a place that has one.
+    #[inline(always)]
+    pub(crate) fn member(&mut self, place: u32) -> &mut Member {
+        self.at(place).expect("a place is vacant only after its worker was removed")
+    }
+
     fn place_of(&self, worker: ActorAddress) -> Option<usize> {
         let is_at = |member: &Option<Member>| member.as_ref().is_some_and(|member| member.address == worker);
         self.places.iter().position(is_at)
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&mut self, place: u32) -> Option<&mut Member> {
         self.places.get_mut(place as usize)?.as_mut()
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, place: u32, doing: Doing) -> &mut Member {
-        let member = self.at(place).expect("a place is vacant only after its worker was removed");
+        let member = self.member(place);
         member.doing = doing;
         member
     }

@@ -172,6 +172,7 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
+    #[inline(always)]
     pub(crate) fn begin<'a>(ctx: &Context<'_>, progress: &'a mut Progress) -> Running<'a> {
         RUNNING.with(|here| Running {
             worker_before: here.worker.replace(ctx.my_address().generation()),
@@ -184,6 +185,7 @@ impl Running<'_> {
         })
     }
 
+    #[inline(always)]
     pub(crate) fn end(mut self, failed: bool) {
         self.failed = failed;
     }

@@ -25,6 +25,8 @@ struct Content {
     done: AtomicU64,
     /// Whether the troupe has to know at once.
     is_awaited: AtomicBool,
+    /// Whether word is on its way to the troupe that somebody is done: one worker's is enough for all.
+    is_rung: AtomicBool,
     /// Whether it has to know since when.
     is_timed: AtomicBool,
 }
@@ -40,6 +42,17 @@ struct Place {
     since: AtomicU64,
 }
 
+impl Place {
+    const fn new() -> Place {
+        Place {
+            work: AtomicU64::new(0),
+            askers: AtomicU64::new(0),
+            asker: Mutex::new(ActorAddress::NOBODY),
+            since: AtomicU64::new(0),
+        }
+    }
+}
+
 /// The last asker that a worker knows of.
 #[derive(Clone, Copy)]
 pub(crate) struct LastAsker {
@@ -53,16 +66,11 @@ impl LastAsker {
 
 impl Default for Content {
     fn default() -> Content {
-        const EMPTY: Place = Place {
-            work: AtomicU64::new(0),
-            askers: AtomicU64::new(0),
-            asker: Mutex::new(ActorAddress::NOBODY),
-            since: AtomicU64::new(0),
-        };
         Content {
-            places: [EMPTY; PLACES as usize],
+            places: [const { Place::new() }; PLACES as usize],
             done: AtomicU64::new(0),
             is_awaited: AtomicBool::new(false),
+            is_rung: AtomicBool::new(false),
             is_timed: AtomicBool::new(false),
         }
     }
@@ -80,6 +88,7 @@ impl Tray {
     // -- the troupe's side -------------------------------------------------------------------------------------
 
     /// The worker at this place is about to be sent the work with this number. `known` is the asker of its last one.
+    #[inline(always)]
     pub(crate) fn assign(&self, place: u32, work: u64, asker: &ActorAddress, known: &mut ActorAddress) {
         let place = self.place(place);
         if known != asker {
@@ -108,6 +117,7 @@ impl Tray {
 
     /// The next place whose worker is done, and since when; zero where nobody had to know. Each worker is seen before it gets
     /// the next work, so it cannot have been done twice.
+    #[inline(always)]
     pub(crate) fn next(&self, seen: &mut Seen) -> Option<(u32, Duration)> {
         let news = self.0.done.load(Ordering::SeqCst) ^ seen.0;
         if news == 0 {
@@ -121,6 +131,7 @@ impl Tray {
     // -- the worker's side -------------------------------------------------------------------------------------
 
     /// Which work the worker at this place has, and for whom, of whom it may know already.
+    #[inline(always)]
     pub(crate) fn assigned(&self, place: u32, last: &mut LastAsker) -> u64 {
         let place = self.place(place);
         let work = place.work.load(Ordering::Acquire);
@@ -132,15 +143,25 @@ impl Tray {
         work
     }
 
-    /// The worker at this place is done. Says whether that is enough; if not, it has to send word.
-    pub(crate) fn put(&self, place: u32, now: impl FnOnce() -> Duration) -> bool {
-        if !Tray::has(place) || self.is_awaited() {
-            return false;
+    /// Whether the worker that is about to be done, or is, has to send word. Nobody else will, once this was said.
+    #[inline(always)]
+    pub(crate) fn ring(&self) -> bool {
+        self.is_awaited() && !self.0.is_rung.swap(true, Ordering::SeqCst)
+    }
+
+    /// There is no word on its way. The troupe says so before it looks, and a worker whose word is not sent.
+    #[inline(always)]
+    pub(crate) fn unring(&self) {
+        if self.0.is_rung.load(Ordering::SeqCst) {
+            self.0.is_rung.swap(false, Ordering::SeqCst);
         }
+    }
+
+    /// The worker at this place is done.
+    #[inline(always)]
+    pub(crate) fn put(&self, place: u32, now: impl FnOnce() -> Duration) {
         let since = if self.is_timed() { now().as_nanos() as u64 } else { 0 };
         self.place(place).since.store(since, Ordering::Relaxed);
         self.0.done.fetch_xor(1 << place, Ordering::SeqCst);
-        // Perhaps it has come to be awaited meanwhile. Word that comes twice does no harm.
-        !self.is_awaited()
     }
 }

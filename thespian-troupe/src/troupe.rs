@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorExitRequest, ActorSpec, ActorTypes, AnyMessage, Capabilities, ChildActorExited, Context,
-    Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message, PoisonMessage,
-    TypeName, Value, WakeupMessage, actors,
+    Actor, ActorExitRequest, ActorSpec, ActorType, ActorTypes, AnyMessage, Capabilities, ChildActorExited,
+    Context, Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message,
+    PoisonMessage, TypeName, Value, WakeupMessage, actors,
 };
 
 use crate::pool::{End, Job, Pool};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
 use crate::tray::{Seen, Tray};
-use crate::worker::{Done, Order, Ticket, Work, Worker};
+use crate::worker::{Done, Missed, Order, Work, Worker};
 
 /// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate].
 ///
@@ -83,10 +83,17 @@ pub struct Troupe<W> {
     keeps_workers: bool,
     /// Whether a wakeup is set.
     alarm: bool,
+    /// Whether the other one is set, to look for workers that may be cut off.
+    inquires: bool,
     exiting: bool,
     tally: Tally,
     worker: PhantomData<fn() -> W>,
 }
+
+/// The troupe to itself, after a time: look for workers that may be cut off.
+#[derive(Serialize, Deserialize, Message)]
+#[message(name = "thespian-troupe.Inquire")]
+struct Inquire;
 
 /// What became of the messages so far.
 #[derive(Default)]
@@ -138,14 +145,14 @@ impl TroupeStart {
 
 impl<W: Actor> Troupe<W> {
     /// The actor types of such a troupe, for programs whose actors have processes of their own: these know by name what
-    /// the program's `main` gives them, and generic types cannot register themselves. A troupe that
-    /// [`troupe!`](macro@crate::troupe) names is one more type.
+    /// the program's `main` gives them, and generic types cannot register themselves. The same as `actors![Troupe<W>]`: the types
+    /// that a troupe creates are its [companions](Actor::companions).
     ///
     /// ```ignore
     /// thespian_multiproc::Init::new().actors(Troupe::<Resizer>::types()).actors(actors![Resizers]).run();
     /// ```
     pub fn types() -> ActorTypes {
-        actors![Troupe<W>, Worker<W>]
+        actors![Troupe<W>]
     }
 
     /// Specifies a troupe of workers whose constructor needs nothing, to be created.
@@ -172,14 +179,14 @@ impl<W: Actor> Troupe<W> {
         Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
     }
 
-    /// A message to be worked on.
-    #[inline]
-    fn take(&mut self, message: AnyMessage, ctx: &mut Context<'_>) {
+    /// A message to be worked on, and a copy of it for the case that its worker dies.
+    #[inline(always)]
+    fn take(&mut self, original: &AnyMessage, message: AnyMessage, ctx: &mut Context<'_>) {
         let number = self.next_number;
         self.next_number += 1;
         let job = Job { number, asker: ctx.sender(), message, deaths: 0, failure: None };
         if let Some(place) = self.find_worker(ctx) {
-            self.give(place, job, ctx);
+            self.give(place, job, Some(original), ctx);
         } else if self.waiting.len() < self.settings.queue_limit as usize {
             self.waiting.push_back(job);
         } else {
@@ -198,7 +205,7 @@ impl<W: Actor> Troupe<W> {
         self.pool.idle() > 0 || self.pool.count() < self.settings.max_count as usize
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_worker(&mut self, ctx: &mut Context<'_>) -> Option<u32> {
         if !self.has_worker() {
             return None;
@@ -212,20 +219,30 @@ impl<W: Actor> Troupe<W> {
         Some(self.pool.hire(worker))
     }
 
-    #[inline]
-    fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
-        let asker = job.asker;
-        match job.message.duplicate() {
-            Ok(message) => {
-                let ticket = Ticket { work: job.number, place };
-                let worker = self.pool.begin(place, job);
-                if worker.has_tray && self.keeps_workers {
-                    self.tray.assign(place, ticket.work, &asker, &mut worker.last_asker);
-                    return ctx.send(&worker.address, message);
-                }
-                let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
-                ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
+    /// A worker gets a job, whose message is still at hand if it has just come.
+    #[inline(always)]
+    fn give(&mut self, place: u32, job: Job, original: Option<&AnyMessage>, ctx: &mut Context<'_>) {
+        let Job { number, asker, ref message, .. } = job;
+        let ticket = job.ticket(place);
+        let worker = self.pool.member(place);
+        let sent = if worker.has_tray && self.keeps_workers {
+            self.tray.assign(place, number, &asker, &mut worker.last_asker);
+            match original {
+                Some(original) => ctx.forward(&worker.address, original),
+                None => message.duplicate().map(|message| ctx.send(&worker.address, message)),
             }
+        } else {
+            if !self.inquires {
+                self.inquires = true;
+                ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
+            }
+            let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
+            message.duplicate().map(|message| {
+                ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
+            })
+        };
+        match sent {
+            Ok(()) => self.pool.begin(place, job),
             Err(error) => {
                 self.pool.rest(place, ctx.uptime());
                 self.send_back(job, error.to_string(), ctx);
@@ -239,12 +256,14 @@ impl<W: Actor> Troupe<W> {
             && let Some(place) = self.find_worker(ctx)
             && let Some(job) = self.waiting.pop_front()
         {
-            self.give(place, job, ctx);
+            self.give(place, job, None, ctx);
         }
     }
 
     /// Looks at what workers in this process have done.
+    #[inline(always)]
     fn empty_tray(&mut self, ctx: &mut Context<'_>) {
+        self.tray.unring();
         while let Some((place, at)) = self.tray.next(&mut self.seen) {
             self.pool.looks_at_tray(place);
             self.done(place, at, ctx);
@@ -262,7 +281,7 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// A worker is done with what it had, since that time.
-    #[inline]
+    #[inline(always)]
     fn done(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         match self.pool.end(place) {
             Some(End::Done) => self.tally.done += 1,
@@ -273,11 +292,12 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// What a worker that is done does next.
+    #[inline(always)]
     fn go_on(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         if self.pool.staff() > self.settings.max_count as usize {
             self.dismiss(place, ctx);
         } else if let Some(job) = self.waiting.pop_front() {
-            self.give(place, job, ctx);
+            self.give(place, job, None, ctx);
         } else {
             let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
             self.pool.rest(place, since);
@@ -286,6 +306,7 @@ impl<W: Actor> Troupe<W> {
 
     /// Tells the workers in this process what the troupe has to know at once, and asks to be woken when it may be time to
     /// dismiss one.
+    #[inline(always)]
     fn keep_watch(&mut self, ctx: &mut Context<'_>) {
         let too_many = self.pool.staff() > self.settings.max_count as usize;
         // A troupe that works in another one has its share of work until all of it is done.
@@ -315,7 +336,7 @@ impl<W: Actor> Troupe<W> {
         let (worker, message) = (ctx.sender(), &poison.message);
         let ticket = match message.downcast_ref::<Order>() {
             Some(Order::Work(work)) => Some(work.ticket),
-            Some(Order::Probe(_) | Order::Aside(_)) => None,
+            Some(Order::Probe(_) | Order::Inquiry(_) | Order::Aside(_)) => None,
             None => self.pool.bare_work(worker),
         };
         let Some(ticket) = ticket else { return };
@@ -349,19 +370,49 @@ impl<W: Actor> Troupe<W> {
         if self.exiting {
             return;
         }
-        if let Some(mut job) = job {
-            job.deaths += 1;
-            job.failure = None;
-            if job.deaths > self.settings.redelivery_limit {
-                let details = obituary(job.deaths, &notice.cause);
-                self.send_back(job, details, ctx);
-            } else {
-                self.tally.redelivered += 1;
-                let at = self.waiting.partition_point(|waiting| waiting.number < job.number);
-                self.waiting.insert(at, job);
-            }
+        if let Some(job) = job {
+            self.redeliver(job, |deaths| obituary(deaths, &notice.cause), ctx);
         }
         self.serve_waiting(ctx);
+    }
+
+    /// Somebody else gets what a worker could not do, unless too many could not.
+    fn redeliver(&mut self, mut job: Job, details: impl FnOnce(u32) -> String, ctx: &mut Context<'_>) {
+        job.deaths += 1;
+        job.failure = None;
+        if job.deaths > self.settings.redelivery_limit {
+            let details = details(job.deaths);
+            self.send_back(job, details, ctx);
+        } else {
+            self.tally.redelivered += 1;
+            let at = self.waiting.partition_point(|waiting| waiting.number < job.number);
+            self.waiting.insert(at, job);
+        }
+    }
+
+    // -- word that is lost -------------------------------------------------------------------------------------
+
+    /// Asks those what became of their work who have had it for long.
+    fn inquire(&mut self, ctx: &mut Context<'_>) {
+        for (worker, ticket) in self.pool.slow() {
+            ctx.send(&worker, Order::Inquiry(ticket));
+        }
+        self.inquires = self.pool.has_far_work();
+        if self.inquires {
+            ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
+        }
+    }
+
+    /// A worker has never got its work.
+    fn missed(&mut self, &Missed(ticket): &Missed, ctx: &mut Context<'_>) {
+        // There may be several inquiries for one attempt, and each is answered.
+        if self.pool.job(ctx.sender(), ticket).is_some_and(|job| job.deaths == ticket.attempt)
+            && let Some(job) = self.pool.take_back(ticket.place)
+        {
+            let details = |times| format!("{times} workers did not get it, or ended while they had it");
+            self.redeliver(job, details, ctx);
+            self.go_on(ticket.place, Duration::ZERO, ctx);
+        }
     }
 
     // -- dismissal ---------------------------------------------------------------------------------------------
@@ -461,8 +512,11 @@ impl<W: Actor> Troupe<W> {
             self.poison(poison, ctx);
         } else if let Some(notice) = message.downcast_ref::<ChildActorExited>() {
             self.exited(notice, ctx);
-        } else if message.is::<WakeupMessage>() {
-            self.wake(ctx);
+        } else if let Some(wakeup) = message.downcast_ref::<WakeupMessage>() {
+            match wakeup.payload.as_ref().is_some_and(|payload| payload.is::<Inquire>()) {
+                true => self.inquire(ctx),
+                false => self.wake(ctx),
+            }
         } else if let Some(request) = message.downcast_ref::<ActorExitRequest>() {
             self.exit(request, ctx);
         }
@@ -515,6 +569,7 @@ impl<W: Actor> Actor for Troupe<W> {
             seen: Seen::default(),
             keeps_workers: !W::failure_policy().fresh_instance(),
             alarm: false,
+            inquires: false,
             exiting: false,
             tally: Tally::default(),
             worker: PhantomData,
@@ -529,6 +584,9 @@ impl<W: Actor> Actor for Troupe<W> {
         } else if let Some(word) = message.downcast_ref::<Done>() {
             self.empty_tray(ctx);
             self.word(word, ctx);
+        } else if let Some(missed) = message.downcast_ref::<Missed>() {
+            self.empty_tray(ctx);
+            self.missed(missed, ctx);
         } else if let Some(update) = message.downcast_ref::<UpdateTroupeSettings>() {
             self.empty_tray(ctx);
             self.update(update, ctx);
@@ -538,9 +596,9 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.command(command, ctx);
         } else {
-            let message = message.duplicate()?;
+            let copy = message.duplicate()?;
             self.empty_tray(ctx);
-            self.take(message, ctx);
+            self.take(message, copy, ctx);
         }
         if !self.exiting {
             self.keep_watch(ctx);
@@ -555,6 +613,10 @@ impl<W: Actor> Actor for Troupe<W> {
     /// What a troupe refuses it would refuse again.
     fn failure_policy() -> FailurePolicy {
         FailurePolicy::NO_RETRY
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        vec![ActorType::of::<Worker<W>>()]
     }
 }
 

@@ -11,7 +11,7 @@ use thespian_core::{ActorSpec, ActorSystem, Error};
 use thespian_multiproc::Multiproc;
 
 use super::actors::{Deed, Doer, SOON, answers, ask};
-use super::deaths::{Family, Gate};
+use super::deaths::{BUSY, Family, Gate};
 use super::is_joined;
 use crate::base;
 
@@ -67,7 +67,7 @@ fn dies_with_its_admin(ground: &Processes, system: ActorSystem) {
     admins()[0].signal(Signal::SIGKILL).expect("killed");
     let gone = eventually(SOON, || processes.iter().all(|process| !process.is_alive()));
     let took = began.elapsed();
-    assert!(gone && took < LINGER, "after {took:?} there are still {:?}", of_this_run());
+    assert!(gone && took < BUSY * LINGER, "after {took:?} there are still {:?}", of_this_run());
     assert!(eventually(LINGER, || family.system.is_down()), "the program does not know");
     let refused = family.system.tell(&family.parent, "there?");
     assert!(matches!(refused, Err(Error::SystemDown { .. })), "{refused:?}");

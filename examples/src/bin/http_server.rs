@@ -59,7 +59,9 @@ fn serve(system: &ActorSystem, listen: String, interrupts: &mut UnixStream) -> R
     let text = |error: Error| error.to_string();
     if !system.capabilities().map_err(text)?.is_truthy("Thespian Watch Supported") {
         let error = Error::NotSupported { feature: Feature::Watch, base: system.base().into() };
-        return Err(format!("{error}, which the server does with its sockets: choose --base tcp"));
+        return Err(format!(
+            "{error}, which the server does with its sockets: choose --base tcp or --base queue"
+        ));
     }
     let server = system.create_actor::<Server>().map_err(text)?;
     let Listening(place) = system.request(&server, Listen(listen), Duration::from_secs(10)).map_err(text)?;

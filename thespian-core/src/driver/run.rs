@@ -75,8 +75,9 @@ pub fn attempt(
     environment: &mut dyn Environment,
 ) -> Result<Flow, Failure> {
     let outcome = panics::catch(|| {
-        let mut context = Context::new(envelope.to(), envelope.from(), actions, environment);
-        actor.receive(envelope.message(), &mut context)
+        let message = envelope.message();
+        let context = Context::new(envelope.to(), envelope.from(), actions, environment);
+        actor.receive(message, &mut context.handling(message))
     });
     match outcome {
         Ok(Ok(flow)) if !actions.is_overrun() => Ok(flow),

@@ -352,6 +352,7 @@ impl Host {
     ) -> Option<Envelope> {
         self.busy = false;
         match outcome {
+            Ok(flow) if actions.forward.is_some() => self.forwarded(now, envelope, flow, actions, out),
             Ok(flow) => {
                 self.release(now, actions, out);
                 if let Flow::Watch(descriptors) = flow {
@@ -367,6 +368,37 @@ impl Host {
             }
         }
         self.begin_next(now, out)
+    }
+
+    /// The message has been handled, and goes on to somebody else.
+    fn forwarded(
+        &mut self,
+        now: Time,
+        envelope: Envelope,
+        flow: Flow,
+        actions: &mut Actions,
+        out: &mut Outputs,
+    ) {
+        // It is taken out of its envelope, so what its sender is owed is noted before. The sender is not told until the message
+        // is on its way: if this process dies in between, somebody has to know of it.
+        let tell = self.note_settled(&envelope, Disposition::Handled, out);
+        if let Some(forward) = actions.forward.take() {
+            let envelope = envelope.into_message().seal(&forward.target, &self.address);
+            if self.watched || !actions.is_empty() {
+                actions.forward_in_turn(&forward, envelope);
+                self.release(now, actions, out);
+            } else {
+                let envelope = self.number(envelope);
+                out.transmit(envelope);
+                self.pause_if_much(now, out);
+            }
+        }
+        if let Flow::Watch(descriptors) = flow {
+            out.effect(Effect::Watch { actor: self.address, descriptors });
+        }
+        if tell {
+            self.flush_owed(out);
+        }
     }
 
     /// The message's last attempt is over.
@@ -638,6 +670,11 @@ impl Host {
                 out.transmit(envelope);
             }
         }
+        self.pause_if_much(now, out);
+    }
+
+    #[inline]
+    fn pause_if_much(&mut self, now: Time, out: &mut Outputs) {
         let has_much = self.outgoing >= self.limits.outgoing_high
             || self.outgoing_bytes() >= self.limits.outgoing_bytes as u64;
         if has_much && !self.paused {
@@ -718,6 +755,7 @@ impl Host {
     fn release_other(&mut self, now: Time, action: Action, out: &mut Outputs) {
         match action {
             Action::Create(create) => self.create(create, out),
+            Action::Send(envelope) => self.send(now, envelope, out),
             Action::Wakeup(wakeup) => {
                 if self.phase == Phase::Running {
                     let limit = self.limits.wakeups;
@@ -807,11 +845,17 @@ impl Host {
     /// Notes that a message has been dealt with, and tells its sender, in batches.
     #[inline]
     fn settle(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
-        if self.watched {
-            self.settle_watched(envelope, how, out);
+        if self.note_settled(envelope, how, out) {
+            self.flush_owed(out);
         }
+    }
+
+    /// Notes that a message has been dealt with. Whether senders in other processes are to be told now.
+    #[inline]
+    fn note_settled(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) -> bool {
+        let tell = self.watched && self.note_settled_watched(envelope, how, out);
         if envelope.is_by_runtime() {
-            return;
+            return tell;
         }
         match how {
             Disposition::Poisoned => self.rare().poisoned += 1,
@@ -820,24 +864,24 @@ impl Host {
         if self.links.is_none() && !envelope.is_uncounted() {
             self.owe(envelope.from(), out);
         }
+        tell
     }
 
     #[inline(never)]
-    fn settle_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
+    fn note_settled_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) -> bool {
         // Half a lane's worth from each of many senders, who could wait for it together.
         const MANY: u32 = 256;
         let from = envelope.from();
+        let mut tell = false;
         if let Some(links) = &mut self.links
             && *from != self.address
         {
             let enough = links.handled(*from, Lane::of(envelope.message()), envelope.place());
             self.owed += 1;
-            if enough || self.owed >= MANY {
-                self.owed = 0;
-                links.flush_acks(out);
-            }
+            tell = enough || self.owed >= MANY;
         }
         self.account(envelope, how, out);
+        tell
     }
 
     /// Notes that a sender in this process is to be told; those behind links are told by them.

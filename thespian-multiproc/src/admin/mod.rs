@@ -35,6 +35,7 @@ use crate::control::{Surroundings, ToAdminProcess, ToProcess};
 use crate::inherited::Inherited;
 use crate::launch::{Ready, Setup};
 use crate::logging::LogHandlers;
+use crate::memory::Killer;
 use crate::signals::{Note, Signals};
 use crate::start::{Fork, ForkServer, Method, Spawn, Starter};
 use crate::{runtime_log, sys};
@@ -74,6 +75,7 @@ pub(crate) struct AdminProcess {
     logger: Option<Logger>,
     /// Can be read when the process is gone with which the system ends.
     _owner: Option<OwnedFd>,
+    killer: Killer,
     down: bool,
 }
 
@@ -192,6 +194,7 @@ impl AdminProcess {
             board,
             logger,
             _owner: owner,
+            killer: Killer::new(),
             down: false,
         })
     }

@@ -219,7 +219,7 @@ impl AdminProcess {
             }
             Stage::Stopped(counters) => Some(exited(ExitCause::Requested, counters)),
             Stage::Running(_) => {
-                let how = killed.unwrap_or_else(|| ended.to_string());
+                let how = killed.unwrap_or_else(|| self.killer.explain(&ended));
                 if outgoing > 0 {
                     // They were in its memory: the only messages that are lost, and so people are told.
                     let text =

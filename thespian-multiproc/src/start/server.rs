@@ -41,8 +41,8 @@ enum Said {
     NotStarted(i32),
     /// A process has ended, with this exit code.
     Exited(i32, i32),
-    /// A process has been ended by this signal.
-    Signaled(i32, i32),
+    /// A process has been ended by this signal, while its memory was bounded to so many bytes.
+    Signaled(i32, i32, Option<u64>),
 }
 
 /// The admin's side.
@@ -91,9 +91,9 @@ impl ForkServer {
     fn note_end(&mut self, said: Said) -> Option<Said> {
         match said {
             Said::Exited(pid, code) => self.ended.push_back((Pid::from_raw(pid), Ended::Code(code))),
-            Said::Signaled(pid, signal) => {
+            Said::Signaled(pid, signal, limit) => {
                 let signal = Signal::try_from(signal).unwrap_or(Signal::SIGKILL);
-                self.ended.push_back((Pid::from_raw(pid), Ended::Signal(signal)));
+                self.ended.push_back((Pid::from_raw(pid), Ended::Signal(signal, limit)));
             }
             other => return Some(other),
         }
@@ -191,7 +191,7 @@ fn serve(
         while let Some((pid, ended)) = sys::reap() {
             let said = match ended {
                 Ended::Code(code) => Said::Exited(pid.as_raw(), code),
-                Ended::Signal(signal) => Said::Signaled(pid.as_raw(), signal as i32),
+                Ended::Signal(signal, limit) => Said::Signaled(pid.as_raw(), signal as i32, limit),
             };
             say(&mut stream, &said)?;
         }

@@ -194,7 +194,7 @@ impl Curious {
 
     fn answer(&mut self, settings: &UpdateTroupeSettings, ctx: &mut Context<'_>) {
         if let Some(asker) = self.asker.take() {
-            ctx.send(&asker, *settings);
+            ctx.send(&asker, (settings.max_count, ctx.sender()));
         }
     }
 }
@@ -202,8 +202,8 @@ impl Curious {
 pub(crate) fn a_worker_is_answered_by_its_own_troupe(ground: &Ground) {
     let troupe = ground.asker(ground.system.create(Troupe::<Curious>::of(settings(1, 1)).unwrap()).unwrap());
     for _ in 0..4 {
-        let settings: UpdateTroupeSettings = troupe.ask(troupe.troupe);
-        assert_eq!(settings.max_count, Some(1));
+        // It is an answer to the worker, and not work for somebody else.
+        assert_eq!(troupe.ask::<(Option<u32>, ActorAddress)>(troupe.troupe), (Some(1), troupe.troupe));
     }
     troupe.await_status("0 messages wait; 4 done, 0 failed");
 }
