@@ -42,6 +42,17 @@ struct Place {
     since: AtomicU64,
 }
 
+impl Place {
+    const fn new() -> Place {
+        Place {
+            work: AtomicU64::new(0),
+            askers: AtomicU64::new(0),
+            asker: Mutex::new(ActorAddress::NOBODY),
+            since: AtomicU64::new(0),
+        }
+    }
+}
+
 /// The last asker that a worker knows of.
 #[derive(Clone, Copy)]
 pub(crate) struct LastAsker {
@@ -55,14 +66,8 @@ impl LastAsker {
 
 impl Default for Content {
     fn default() -> Content {
-        const EMPTY: Place = Place {
-            work: AtomicU64::new(0),
-            askers: AtomicU64::new(0),
-            asker: Mutex::new(ActorAddress::NOBODY),
-            since: AtomicU64::new(0),
-        };
         Content {
-            places: [EMPTY; PLACES as usize],
+            places: [const { Place::new() }; PLACES as usize],
             done: AtomicU64::new(0),
             is_awaited: AtomicBool::new(false),
             is_rung: AtomicBool::new(false),

@@ -73,7 +73,7 @@ pub(crate) enum Item {
 }
 
 impl Item {
-    fn of(byte: u8) -> Option<Item> {
+    pub(crate) fn of(byte: u8) -> Option<Item> {
         use Item::{Answer, Bye, ByeTaken, Control, ControlTaken, Frame, Nobody, Question};
         let all = [Frame, Nobody, Control, ControlTaken, Question, Answer, Bye, ByeTaken];
         all.into_iter().find(|item| *item as u8 == byte)

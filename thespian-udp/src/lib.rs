@@ -62,6 +62,8 @@ mod control;
 mod datagram;
 pub mod handshake;
 mod port;
+#[doc(hidden)]
+pub mod probe;
 mod session;
 mod settings;
 mod socket;

@@ -41,6 +41,9 @@ const EVENTS: usize = 256;
 /// How many datagrams are taken before the host gets its turn.
 const SHARE: usize = 512;
 
+/// In how many turns the system is asked once how many datagrams it has dropped.
+const COUNT_EVERY: u32 = 16;
+
 /// How often whoever has a session that is not there is told so, in datagrams for each [`ALLOWANCE`].
 const ANSWERS: u32 = 256;
 const ALLOWANCE: Duration = Duration::from_millis(100);
@@ -81,7 +84,10 @@ pub(crate) struct UdpPort {
     may_receive: bool,
     /// Whether the system may have word of something that did not arrive.
     has_word: bool,
+    listens_for_room: bool,
     notices: Notices<IpAddr>,
+    /// How often datagrams were looked for.
+    receives: u32,
     /// How many datagrams were dropped because the socket's buffer was full.
     overrun: u64,
     /// How often somebody may still be told that there is no such session, and until when.
@@ -169,7 +175,9 @@ impl UdpPort {
             scratch: vec![0; LARGEST + 21].into_boxed_slice(),
             may_receive: false,
             has_word: false,
+            listens_for_room: false,
             notices: Notices::default(),
+            receives: 0,
             overrun: 0,
             answers: (ANSWERS, began),
             is_closing: false,
@@ -374,6 +382,20 @@ impl UdpPort {
         }
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
+        self.listen_for_room();
+    }
+
+    /// Has the system tell when the socket takes more, while something waits for that. At other times it would wake the
+    /// process after each datagram that is on its way.
+    #[inline]
+    fn listen_for_room(&mut self) {
+        if self.socket.has_unsent() != self.listens_for_room {
+            self.listens_for_room = !self.listens_for_room;
+            let both = Readiness::READABLE | Readiness::WRITABLE;
+            let interest = if self.listens_for_room { both } else { Readiness::READABLE };
+            // It is registered already, so this takes nothing that could be lacking.
+            let _ = self.poll.registry().reregister(&mut self.socket.udp, SOCKET, interest);
+        }
     }
 
     /// Says that there is no session for the datagram with this seal; not so often that somebody could use it.
@@ -405,7 +427,7 @@ impl UdpPort {
         for event in &self.events {
             let token = event.token();
             if token == SOCKET {
-                self.may_receive = true;
+                self.may_receive |= event.is_readable();
                 self.has_word |= event.is_error();
             } else if token.0 & WATCHED != 0 {
                 let descriptor = (token.0 & !WATCHED) as RawFd;
@@ -446,7 +468,7 @@ impl UdpPort {
 }
 
 fn register(poll: &Poll, socket: &mut Socket) -> io::Result<()> {
-    poll.registry().register(&mut socket.udp, SOCKET, Readiness::READABLE | Readiness::WRITABLE)
+    poll.registry().register(&mut socket.udp, SOCKET, Readiness::READABLE)
 }
 
 impl Port for UdpPort {
@@ -520,6 +542,10 @@ impl Port for UdpPort {
 
     fn has_unwritten(&self) -> bool {
         self.socket.has_unsent() || self.sessions.values().any(Session::has_unwritten)
+    }
+
+    fn has_unwritten_to(&self, peer: PeerId) -> bool {
+        self.sessions.get(&peer.0).is_some_and(Session::has_unwritten)
     }
 
     fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {

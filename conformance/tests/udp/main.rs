@@ -1,13 +1,16 @@
-//! `multiprocUDPBase`: what all bases with processes do (see [`bases`]).
+//! `multiprocUDPBase`: what all bases with processes do (see [`bases`]), and
+//!
+//! - [`places`]: what a program finds where it expected a system, and what does not fit into a datagram
 
 #[path = "../bases/mod.rs"]
 mod bases;
+mod places;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
-    bases::suite(&[], &[]).run()
+    bases::suite(&[places::SCENARIOS], &[]).run()
 }
 
 /// Which base this is.

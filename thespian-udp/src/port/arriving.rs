@@ -9,7 +9,7 @@ use thespian_core::transport::wire::Decoder;
 use thespian_core::transport::{PeerId, PortEvent, Role};
 use thespian_transport::handshake::Refused;
 
-use super::{SHARE, UdpPort, random, register};
+use super::{COUNT_EVERY, SHARE, UdpPort, random, register};
 use crate::datagram::{Item, SESSION, Seal, Sealed, UNKNOWN};
 use crate::handshake::{self, Cookie, ERA_SECONDS, Hello, MAGIC, Nonce, Proof, Talk, Welcome, Word};
 use crate::session::{Failure, HalfOpen, Session, Stage};
@@ -26,14 +26,16 @@ impl UdpPort {
         }
         self.may_receive = false;
         let mut scratch = std::mem::take(&mut self.scratch);
+        self.receives = self.receives.wrapping_add(1);
+        let counts = self.receives.is_multiple_of(COUNT_EVERY);
         for at in 0..=SHARE {
             if at == SHARE {
                 self.may_receive = true;
                 break;
             }
-            // The count of those that the system dropped comes with the first.
+            // The count of those that the system dropped comes with each, for a price.
             let received = match at {
-                0 => self.socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
+                0 if counts => self.socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
                     self.note_overrun(dropped);
                     (length, from)
                 }),
@@ -419,7 +421,10 @@ impl UdpPort {
             Ok(socket)
         });
         match moved {
-            Ok(socket) => self.socket = socket,
+            Ok(socket) => {
+                self.socket = socket;
+                self.listens_for_room = false;
+            }
             // The place stays taken until the process ends.
             Err(error) => warn!(target: "thespian", "{} cannot leave its place: {error}", self.locator),
         }

@@ -182,3 +182,25 @@ fn a_flood_of_strangers_does_not_keep_a_process_of_ours_out() {
     a.port.connect(&locator(place));
     until([&mut a, &mut b], |[a, b]| a.ups().len() == 1 && b.ups().len() == 1);
 }
+
+/// What a process of ours that has gone mad may put into a datagram is no danger, and nothing grows beyond it.
+#[test]
+fn items_of_any_bytes_are_no_danger() {
+    let mut dice = Dice(11);
+    for _ in 0..20_000 {
+        let mut random = |most: u64| -> Vec<u8> {
+            let length = dice.below(most);
+            (0..length)
+                .map(|_| [0, 1, 2, 0x7f, 0xff, dice.below(256) as u8][dice.below(6) as usize])
+                .collect()
+        };
+        let items: Vec<Vec<u8>> = (0..4).map(|_| random(40)).collect();
+        let kinds = random(5);
+        let items: Vec<(u8, &[u8])> =
+            items.iter().zip(&kinds).map(|(item, kind)| (kind % 9, item.as_slice())).collect();
+        let sealed = thespian_udp::probe::sealed(&items);
+        let (count, size) = thespian_udp::probe::session(&sealed);
+        assert!(count <= items.len() && size <= sealed.len());
+        thespian_udp::probe::word(&[&thespian_udp::handshake::MAGIC[..], &random(400)].concat());
+    }
+}
