@@ -158,9 +158,14 @@ impl Stage<'_> {
         }
     }
 
+    /// Waits until a puppet has received so much. Unlike [`Stage::journal`] it does not wait whether there is more.
+    pub(crate) fn receives(&self, puppet: &ActorAddress, count: usize) {
+        self.eventually("the journal grows", || self.entries(puppet).len() >= count);
+    }
+
     /// What a puppet has received, once that is `count` entries and everything has come to rest.
     pub(crate) fn journal(&self, puppet: &ActorAddress, count: usize) -> Vec<Entry> {
-        self.eventually("the journal grows", || self.entries(puppet).len() >= count);
+        self.receives(puppet, count);
         self.settle();
         self.entries(puppet)
     }

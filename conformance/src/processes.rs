@@ -383,8 +383,9 @@ impl Subject for Processes {
     fn settle(&self, _: &ActorSystem) {
         pass(SETTLE);
         let processes = of_this_run();
+        let here = Process::of(std::process::id());
         // A handler that runs on and on would keep this for ever.
-        eventually(LINGER, || processes.iter().all(Process::is_asleep));
+        eventually(LINGER, || processes.iter().chain([&here]).all(Process::is_asleep));
     }
 
     fn kill(&self, actor: &ActorAddress) {
@@ -461,10 +462,12 @@ impl Process {
         now.began == self.began && !matches!(now.state, 'X' | 'Z')
     }
 
-    /// Whether none of its threads runs, or waits for a processor.
+    /// Whether none of its threads runs, or waits for a processor, but the one that asks.
     pub fn is_asleep(&self) -> bool {
+        let asks = nix::unistd::gettid().to_string();
         let tasks = entries(Path::new(&format!("/proc/{}/task", self.pid)));
-        let states = tasks.into_iter().map(|task| state(&fs::read(task.join("stat")).unwrap_or_default()));
+        let others = tasks.into_iter().filter(|task| !task.ends_with(&asks));
+        let states = others.map(|task| state(&fs::read(task.join("stat")).unwrap_or_default()));
         states.into_iter().all(|state| !matches!(state, 'R' | 'D'))
     }
 

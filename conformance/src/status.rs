@@ -27,7 +27,9 @@ pub(crate) fn a_system_tells_its_status(ground: &Ground<'_>) {
     let stage = ground.system_with(|builder| builder.capability("Sockets", 2));
     let puppets = [stage.puppet(), stage.puppet()];
     stage.order(&puppets[0], [Step::HandleDeadLetters(true)]);
-    stage.settle();
+    stage.eventually("it handles dead letters", || {
+        stage.status().is_ok_and(|status| status.dead_letter_handler == Some(puppets[0]))
+    });
     let status = stage.status().expect("status");
     assert_eq!(status.admin_address, stage.system_address());
     assert_eq!(status.base, ground.base());
