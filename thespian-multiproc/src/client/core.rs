@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Condvar;
+use parking_lot::{Condvar, MutexGuard};
 use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Live, Log, Output, Outputs};
 use thespian_core::transport::{Attached, PortEvent};
@@ -48,6 +49,39 @@ pub(super) enum Waiter {
     Down,
 }
 
+/// By which a thread is called that waits until somebody else has something for it.
+///
+/// From when it is called until it comes it counts among those that want the core: it may be long in coming on a busy machine,
+/// and whoever has the core meanwhile must not wait with it for what is not to come before.
+#[derive(Default)]
+pub(super) struct Bell {
+    condition: Condvar,
+    is_rung: AtomicBool,
+}
+
+impl Bell {
+    /// Calls the thread. Only whoever has the core does.
+    pub(super) fn ring(&self, wanting: &AtomicU32) {
+        if !self.is_rung.swap(true, Ordering::SeqCst) {
+            wanting.fetch_add(1, Ordering::SeqCst);
+        }
+        self.condition.notify_one();
+    }
+
+    /// Waits to be called, at most so long.
+    pub(super) fn wait_for(&self, core: &mut MutexGuard<'_, Core>, limit: Duration) {
+        self.condition.wait_for(core, limit);
+        self.answer(&core.wanting);
+    }
+
+    /// The thread is here.
+    pub(super) fn answer(&self, wanting: &AtomicU32) {
+        if self.is_rung.swap(false, Ordering::SeqCst) {
+            wanting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
 /// The state of a client.
 pub(super) struct Core {
     plane: Plane,
@@ -71,7 +105,9 @@ pub(super) struct Core {
     pub(super) leader: Option<Waiter>,
     /// The keeper sleeps until whoever leads is done.
     pub(super) keeper_sleeps: bool,
-    pub(super) waiters: Vec<(Waiter, Arc<Condvar>)>,
+    pub(super) waiters: Vec<(Waiter, Arc<Bell>)>,
+    /// Threads that want the core while another one waits with it.
+    pub(super) wanting: Arc<AtomicU32>,
     /// How often callers have used this.
     pub(super) uses: u64,
 }
@@ -182,6 +218,7 @@ impl Core {
             leader: None,
             keeper_sleeps: false,
             waiters: Vec::new(),
+            wanting: Arc::default(),
             uses: 0,
         }))
     }
@@ -519,7 +556,7 @@ impl Core {
 
     /// Lets those look who may have something now.
     fn wake_waiters(&mut self) {
-        for (waiter, condition) in &self.waiters {
+        for (waiter, bell) in &self.waiters {
             let may_have = match waiter {
                 Waiter::Endpoint(address) => {
                     self.down || self.endpoints.0.get(address).is_none_or(Endpoint::has_news)
@@ -535,15 +572,15 @@ impl Core {
                 Waiter::Down => self.down,
             };
             if may_have {
-                condition.notify_one();
+                bell.ring(&self.wanting);
             }
         }
     }
 
     fn wake(&mut self, address: ActorAddress) {
-        for (waiter, condition) in &self.waiters {
+        for (waiter, bell) in &self.waiters {
             if *waiter == Waiter::Endpoint(address) {
-                condition.notify_one();
+                bell.ring(&self.wanting);
             }
         }
     }

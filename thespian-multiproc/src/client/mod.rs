@@ -20,7 +20,7 @@ use thespian_core::{
     Timeout, Value,
 };
 
-use self::core::{Core, Waiter, Welcomed};
+use self::core::{Bell, Core, Waiter, Welcomed};
 use crate::clock::Clock;
 
 /// How long the keeper leaves the connections alone after a caller has used them: callers usually come again.
@@ -42,7 +42,7 @@ struct Shared {
     waker: Waker,
     clock: Clock,
     /// Threads that want the core while another one waits with it.
-    wanting: AtomicU32,
+    wanting: Arc<AtomicU32>,
     /// The keeper sleeps here.
     keeper: Condvar,
     /// The program lets the system go.
@@ -88,7 +88,7 @@ impl Shared {
         until: Option<Time>,
         mut there: impl FnMut(&mut Core) -> Option<T>,
     ) -> Option<T> {
-        let condition = Arc::new(Condvar::new());
+        let bell = Arc::new(Bell::default());
         let mut registered = false;
         let found = loop {
             core.perform();
@@ -104,27 +104,30 @@ impl Shared {
             core.flush();
             if !registered {
                 registered = true;
-                core.waiters.push((waiter, condition.clone()));
+                core.waiters.push((waiter, bell.clone()));
             }
             if core.leader.is_none() {
                 core.leader = Some(waiter);
                 let patience = core.patience().map_or(left, |patience| patience.min(left));
                 self.turn(core, Some(patience));
+                // It may have found something for itself.
+                bell.answer(&self.wanting);
                 if core.leader == Some(waiter) {
                     core.leader = None;
                 }
             } else {
-                condition.wait_for(core, left);
+                bell.wait_for(core, left);
             }
         };
         if registered {
-            core.waiters.retain(|(_, known)| !Arc::ptr_eq(known, &condition));
+            core.waiters.retain(|(_, known)| !Arc::ptr_eq(known, &bell));
+            bell.answer(&self.wanting);
         }
         // Somebody has to read for those who still wait.
         if core.leader.is_none()
             && let Some((_, next)) = core.waiters.first()
         {
-            next.notify_one();
+            next.ring(&self.wanting);
         }
         if core.keeper_sleeps && core.leader.is_none() {
             self.keeper.notify_one();
@@ -159,9 +162,9 @@ impl ClientSystem {
         let admin = core.admin();
         let shared = Arc::new(Shared {
             clock: core.clock(),
+            wanting: core.wanting.clone(),
             core: Mutex::new(core),
             waker,
-            wanting: AtomicU32::new(0),
             keeper: Condvar::new(),
             ended: AtomicBool::new(false),
         });
