@@ -47,7 +47,7 @@ pub struct TroupeSettings {
     pub redelivery_limit: u32,
     /// How long a worker in another process is at work before the troupe asks it whether its message has come, and again each
     /// time that it has passed. Word that is lost for good, on a line that is cut for longer than messages are kept for it, is
-    /// found out in this way. From 1 second to 365 days; 60 seconds by default.
+    /// found out in this way, once some worker in another process has been heard of. From 1 second to 365 days; 60 seconds by default.
     pub inquiry_delay: Duration,
     /// What the workers' capability check is given beside the system's capabilities; null by default.
     pub requirements: Value,

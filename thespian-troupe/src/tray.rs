@@ -8,7 +8,7 @@ use thespian_core::ActorAddress;
 
 /// The troupe and its workers look at the same tray while they are in one process: it saves a message for most of the work, and
 /// what is written round a message for all but the first. A worker in another process has none, and is told everything, and
-/// says everything, with [`Work`](crate::worker::Work) and [`Done`](crate::worker::Done); so is one whose place is beyond the
+/// says everything, with [`Order`](crate::worker::Order) and [`Word`](crate::worker::Word); so is one whose place is beyond the
 /// tray's.
 #[derive(Clone, Default)]
 pub(crate) struct Tray(Arc<Content>);

@@ -17,7 +17,7 @@ use crate::pool::{End, Job, Pool};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
 use crate::tray::{Seen, Tray};
-use crate::worker::{Done, Missed, Order, Work, Worker};
+use crate::worker::{Order, Ticket, Word, Work, Worker};
 
 /// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate].
 ///
@@ -85,6 +85,8 @@ pub struct Troupe<W> {
     alarm: bool,
     /// Whether the other one is set, to look for workers that may be cut off.
     inquires: bool,
+    /// Whether there have been workers that could be: a timer that is set costs something with every message.
+    is_spread: bool,
     exiting: bool,
     tally: Tally,
     worker: PhantomData<fn() -> W>,
@@ -232,7 +234,7 @@ impl<W: Actor> Troupe<W> {
                 None => message.duplicate().map(|message| ctx.send(&worker.address, message)),
             }
         } else {
-            if !self.inquires {
+            if self.is_spread && !self.inquires {
                 self.inquires = true;
                 ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
             }
@@ -271,7 +273,8 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// A worker says that it is done.
-    fn word(&mut self, &Done { ticket, has_tray }: &Done, ctx: &mut Context<'_>) {
+    fn word(&mut self, ticket: Ticket, has_tray: bool, ctx: &mut Context<'_>) {
+        self.is_spread |= !has_tray;
         if self.pool.job(ctx.sender(), ticket).is_some() {
             if has_tray {
                 self.pool.looks_at_tray(ticket.place);
@@ -404,7 +407,7 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// A worker has never got its work.
-    fn missed(&mut self, &Missed(ticket): &Missed, ctx: &mut Context<'_>) {
+    fn missed(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
         // There may be several inquiries for one attempt, and each is answered.
         if self.pool.job(ctx.sender(), ticket).is_some_and(|job| job.deaths == ticket.attempt)
             && let Some(job) = self.pool.take_back(ticket.place)
@@ -570,6 +573,7 @@ impl<W: Actor> Actor for Troupe<W> {
             keeps_workers: !W::failure_policy().fresh_instance(),
             alarm: false,
             inquires: false,
+            is_spread: false,
             exiting: false,
             tally: Tally::default(),
             worker: PhantomData,
@@ -581,12 +585,12 @@ impl<W: Actor> Actor for Troupe<W> {
         if message.is_system() {
             self.empty_tray(ctx);
             self.system(message, ctx);
-        } else if let Some(word) = message.downcast_ref::<Done>() {
+        } else if let Some(word) = message.downcast_ref::<Word>() {
             self.empty_tray(ctx);
-            self.word(word, ctx);
-        } else if let Some(missed) = message.downcast_ref::<Missed>() {
-            self.empty_tray(ctx);
-            self.missed(missed, ctx);
+            match *word {
+                Word::Done { ticket, has_tray } => self.word(ticket, has_tray, ctx),
+                Word::Missed(ticket) => self.missed(ticket, ctx),
+            }
         } else if let Some(update) = message.downcast_ref::<UpdateTroupeSettings>() {
             self.empty_tray(ctx);
             self.update(update, ctx);

@@ -18,9 +18,9 @@ use crate::tray::{LastAsker, Tray};
 pub(crate) enum Order {
     /// A message to handle for the one who sent it.
     Work(Work),
-    /// Answer with [`Done`]. Only a worker that has started can.
+    /// Answer with [`Word::Done`]. Only a worker that has started can.
     Probe(Ticket),
-    /// Say what became of this work, unless it is in progress: with [`Done`], or with [`Missed`].
+    /// Say what became of this work, unless it is in progress: with [`Word::Done`], or with [`Word::Missed`].
     Inquiry(Ticket),
     /// The answer to something that the worker has asked the troupe itself.
     Aside(AnyMessage),
@@ -37,20 +37,20 @@ pub(crate) struct Work {
     pub(crate) tray: Option<Tray>,
 }
 
-/// Worker to troupe: the work with this ticket is done, and the worker takes the next.
+/// Worker to troupe.
 #[derive(Serialize, Deserialize, Message)]
-#[message(name = "thespian-troupe.Done")]
-pub(crate) struct Done {
-    pub(crate) ticket: Ticket,
-    /// Whether the worker looks at the troupe's tray. Nobody does in another process, and none says so there.
-    #[serde(skip)]
-    pub(crate) has_tray: bool,
+#[message(name = "thespian-troupe.Word")]
+pub(crate) enum Word {
+    /// The work with this ticket is done, and the worker takes the next.
+    Done {
+        ticket: Ticket,
+        /// Whether the worker looks at the troupe's tray. Nobody does in another process, and none says so there.
+        #[serde(skip)]
+        has_tray: bool,
+    },
+    /// The worker has been asked for work that has never come. What comes at all comes in the order sent, so it will not.
+    Missed(Ticket),
 }
-
-/// Worker to troupe: it has been asked for work that has never come. What comes at all comes in the order sent, so it will not.
-#[derive(Serialize, Deserialize, Message)]
-#[message(name = "thespian-troupe.Missed")]
-pub(crate) struct Missed(pub(crate) Ticket);
 
 /// Which work, of which worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ impl<W: Actor> Worker<W> {
         if self.last == Some(ticket) {
             ctx.send(&troupe, self.done(ticket));
         } else {
-            ctx.send(&troupe, Missed(ticket));
+            ctx.send(&troupe, Word::Missed(ticket));
         }
     }
 
@@ -172,8 +172,8 @@ impl<W: Actor> Worker<W> {
         }
     }
 
-    fn done(&self, ticket: Ticket) -> Done {
-        Done { ticket, has_tray: self.seat.is_some() }
+    fn done(&self, ticket: Ticket) -> Word {
+        Word::Done { ticket, has_tray: self.seat.is_some() }
     }
 
     /// Something that is no work, but may be what finishes it.
