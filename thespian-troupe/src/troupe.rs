@@ -186,9 +186,21 @@ impl<W: Actor> Troupe<W> {
     fn take(&mut self, original: &AnyMessage, message: AnyMessage, ctx: &mut Context<'_>) {
         let number = self.next_number;
         self.next_number += 1;
-        let job = Job { number, asker: ctx.sender(), message, deaths: 0, failure: None };
-        if let Some(place) = self.find_worker(ctx) {
-            self.give(place, job, Some(original), ctx);
+        let asker = ctx.sender();
+        let found = self.find_worker(ctx);
+        // The usual case first, and without a detour: this is all that most messages cost.
+        if let Some(place) = found
+            && self.keeps_workers
+            && let worker = self.pool.member(place)
+            && worker.has_tray
+            && ctx.forward(&worker.address, original).is_ok()
+        {
+            self.tray.assign(place, number, &asker, &mut worker.last_asker);
+            return self.pool.begin(place, Job { number, asker, message, deaths: 0, failure: None });
+        }
+        let job = Job { number, asker, message, deaths: 0, failure: None };
+        if let Some(place) = found {
+            self.give(place, job, ctx);
         } else if self.waiting.len() < self.settings.queue_limit as usize {
             self.waiting.push_back(job);
         } else {
@@ -221,18 +233,14 @@ impl<W: Actor> Troupe<W> {
         Some(self.pool.hire(worker))
     }
 
-    /// A worker gets a job, whose message is still at hand if it has just come.
-    #[inline(always)]
-    fn give(&mut self, place: u32, job: Job, original: Option<&AnyMessage>, ctx: &mut Context<'_>) {
+    /// A worker gets a job.
+    fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
         let Job { number, asker, ref message, .. } = job;
         let ticket = job.ticket(place);
         let worker = self.pool.member(place);
         let sent = if worker.has_tray && self.keeps_workers {
             self.tray.assign(place, number, &asker, &mut worker.last_asker);
-            match original {
-                Some(original) => ctx.forward(&worker.address, original),
-                None => message.duplicate().map(|message| ctx.send(&worker.address, message)),
-            }
+            message.duplicate().map(|message| ctx.send(&worker.address, message))
         } else {
             if self.is_spread && !self.inquires {
                 self.inquires = true;
@@ -258,7 +266,7 @@ impl<W: Actor> Troupe<W> {
             && let Some(place) = self.find_worker(ctx)
             && let Some(job) = self.waiting.pop_front()
         {
-            self.give(place, job, None, ctx);
+            self.give(place, job, ctx);
         }
     }
 
@@ -300,7 +308,7 @@ impl<W: Actor> Troupe<W> {
         if self.pool.staff() > self.settings.max_count as usize {
             self.dismiss(place, ctx);
         } else if let Some(job) = self.waiting.pop_front() {
-            self.give(place, job, None, ctx);
+            self.give(place, job, ctx);
         } else {
             let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
             self.pool.rest(place, since);
