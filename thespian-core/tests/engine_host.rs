@@ -983,6 +983,21 @@ fn a_message_that_cannot_travel_comes_back_as_poison_and_is_not_outstanding() {
 }
 
 #[test]
+fn poison_that_is_too_large_with_its_message_goes_without() {
+    let mut h = Bench::of::<Worker>(limits(|limits| limits.message_size = 600), true);
+    let message = "x".repeat(590);
+    h.frame('a', data(User, 0, 0, &*message)).anything();
+    let why = "é".repeat(300);
+    h.fails(&why).anything();
+    h.fails(&why);
+    let sent =
+        h.lines.iter().find(|line| line.starts_with("frame h->a user")).expect("poison for its sender");
+    assert!(sent.contains("its bytes are left out"), "{sent}");
+    assert!(sent.contains(&"é".repeat(200)) && !sent.contains(&"é".repeat(201)), "{sent}");
+    assert!(!sent.contains("xxx"), "{sent}");
+}
+
+#[test]
 fn when_a_peer_is_gone_what_it_had_becomes_dead_letters() {
     let mut h = Bench::linked();
     h.frame('a', data(User, 0, 0, "go")).does(|ctx| sends(ctx, 'b', ["1", "2", "3", "4"])).anything();

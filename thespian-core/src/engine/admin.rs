@@ -11,7 +11,8 @@ use core::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use super::link::{Carrier, Frame, Lane, Links, Progress};
+use super::bare::bare;
+use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
 use super::planted::{Bug, is_on};
 use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Create, Request};
@@ -331,7 +332,13 @@ impl Admin {
         let envelope = message.seal(&to, &self.address).by_runtime();
         match &mut self.links {
             // What cannot be encoded cannot have come here either, so nothing is lost that could be said.
-            Some(links) => drop(links.send(now, envelope, out)),
+            Some(links) => {
+                if let Err((envelope, Refusal::TooLarge { size })) = links.send(now, envelope, out)
+                    && let Some(bare) = bare(&envelope, size, self.limits.message_size)
+                {
+                    let _ = links.send(now, bare, out);
+                }
+            }
             None => out.transmit(envelope),
         }
     }

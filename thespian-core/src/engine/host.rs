@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
+use super::bare::bare;
 use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal, Sifted};
 use super::planted::{Bug, is_on};
 use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
@@ -736,6 +737,13 @@ impl Host {
     /// A message that cannot travel comes back to this actor, from the one it was meant for (decision D7).
     #[cold]
     fn refused(&mut self, now: Time, envelope: Envelope, refusal: Refusal, out: &mut Outputs) {
+        if let Refusal::TooLarge { size } = refusal
+            && let Some(bare) = bare(&envelope, size, self.limits.message_size)
+            && let Some(links) = &mut self.links
+            && links.send(now, bare, out).is_ok()
+        {
+            return;
+        }
         let details = match refusal {
             Refusal::NotEncodable(error) => error.to_string(),
             Refusal::TooLarge { size } => format!(

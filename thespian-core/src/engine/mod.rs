@@ -32,6 +32,7 @@
 //!   is that for its name, its encoding and its drop.
 
 mod admin;
+mod bare;
 mod endpoint;
 mod host;
 pub mod link;
