@@ -16,7 +16,7 @@ use thespian_core::transport::{DownReason, Identity, Locator, PortEvent, Role, T
 use thespian_core::{ActorAddress, Bytes, Capabilities, Context, Handled, Limits, Message, SystemId, actor};
 use thespian_mpqueue::{MpQueue, PortLimits};
 use thespian_multiproc::Multiproc;
-use thespian_transport::handshake::MAGIC;
+use thespian_transport::probe;
 
 use crate::bases::actors::{Doer, SOON, answers, ask};
 use crate::starter::{names, sockets};
@@ -47,12 +47,13 @@ fn address(name: &str) -> SocketAddr {
     SocketAddr::from_abstract_name(name.trim_start_matches('@')).expect("a name")
 }
 
-/// Connects to the socket with this name, says something, and listens to the answer.
+/// Connects to the socket with this name, says hello as a process of ours would, of another base, and listens to the answer: a
+/// refusal, if it was heard.
 fn answer(name: &str) -> Vec<u8> {
     let mut stream = UnixStream::connect_addr(&address(name)).expect("anybody can connect");
     stream.set_read_timeout(Some(SOON)).expect("a time");
     // It may be closed by now, which is what it is for.
-    let _ = stream.write_all(&MAGIC);
+    let _ = stream.write_all(&probe::hello());
     let mut heard = Vec::new();
     let _ = stream.read_to_end(&mut heard);
     heard
@@ -122,6 +123,8 @@ fn whoever_has_no_secret_is_not_heard(ground: &Processes) {
     let system = ground.system();
     let actor = system.create_actor::<Doer>().expect("created");
     assert!(answers(&system, &actor));
+    // Somebody of this user is at least told why not.
+    assert!(names().iter().all(|name| !answer(name).is_empty()));
     // A client of this user, with a secret of its own: it has the right words, and the wrong proof.
     let mut other = MpQueue::default();
     other.configure(&mut Capabilities::new(), &Limits::default()).expect("configured");
