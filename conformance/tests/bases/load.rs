@@ -57,7 +57,11 @@ fn callers_on_a_busy_machine_get_what_has_come_for_them(ground: &Processes) {
     std::thread::scope(|scope| {
         // So busy that a thread which is called is long in coming, and another one comes before it.
         for _ in 0..6 {
-            scope.spawn(|| while !over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let callers: Vec<_> =
             (0..100).map(|_| scope.spawn(|| (0..10).all(|_| answers(&system, &actor)))).collect();
