@@ -251,7 +251,7 @@ suite! { $
     }
     messages {
         every_built_in_type_arrives_as_itself,
-        a_message_of_50_megabytes_arrives,
+        a_message_of_50_megabytes_arrives needs Large,
         a_message_inside_a_message_arrives,
         a_message_that_is_sent_on_arrives_as_it_came_and_in_turn,
         a_message_is_sent_on_twice_or_before_a_flush_or_not_at_all,
@@ -340,7 +340,7 @@ suite! { $
         a_wakeup_without_delay_comes_at_once,
         a_wakeup_comes_from_the_actor_itself,
         wakeups_and_messages_mix,
-        many_wakeups_are_pending_at_once,
+        many_wakeups_are_pending_at_once needs Large,
         no_wakeup_comes_after_an_exit,
         an_ask_waits_for_the_wakeups_it_needs,
         a_wakeup_can_set_the_next,

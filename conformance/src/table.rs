@@ -17,6 +17,8 @@ pub enum Ability {
     Joining,
     /// Processes can be started by one that the admin has forked at its start.
     ForkServer,
+    /// A message may be as large as the system's bounds allow.
+    Large,
     /// Systems work together.
     Conventions,
     /// Actor source can be loaded at run time.
@@ -25,7 +27,7 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Ability; 9] = [
+    pub const ALL: [Ability; 10] = [
         Ability::Encoding,
         Ability::Kills,
         Ability::Parallel,
@@ -33,6 +35,7 @@ impl Ability {
         Ability::Watch,
         Ability::Joining,
         Ability::ForkServer,
+        Ability::Large,
         Ability::Conventions,
         Ability::Sources,
     ];
@@ -47,6 +50,7 @@ impl Ability {
             Ability::Watch => "watched descriptors",
             Ability::Joining => "other programs join a system, which outlives its starter",
             Ability::ForkServer => "the startup method `forkserver`",
+            Ability::Large => "messages of more than 64 KiB",
             Ability::Conventions => "conventions of several systems",
             Ability::Sources => "loading actor source",
         }
@@ -89,23 +93,33 @@ pub const BASES: &[BaseRow] = &[
     },
     BaseRow { name: "multiprocTCPBase", cannot: PROCESSES },
     BaseRow {
+        name: "multiprocUDPBase",
+        cannot: &[
+            (Ability::Shared, SHARED),
+            (Ability::Large, "a message is one datagram (guide section 9.5)"),
+            (Ability::Conventions, CONVENTIONS),
+            (Ability::Sources, SOURCES),
+        ],
+    },
+    BaseRow {
         name: "multiprocQueueBase",
         cannot: &[
-            (Ability::Shared, "every actor has a process of its own"),
+            (Ability::Shared, SHARED),
             (Ability::Joining, "the system is that of the process that started it (section 9.3)"),
             (Ability::ForkServer, "as in the guide (section 9.3)"),
             (Ability::Conventions, "as in the guide (section 9.3)"),
-            (Ability::Sources, "the crate that loads them is not there yet"),
+            (Ability::Sources, SOURCES),
         ],
     },
 ];
 
 /// What no base with processes can do yet, or ever.
-const PROCESSES: &[(Ability, &str)] = &[
-    (Ability::Shared, "every actor has a process of its own"),
-    (Ability::Conventions, "the crate that brings them is not there yet"),
-    (Ability::Sources, "the crate that loads them is not there yet"),
-];
+const PROCESSES: &[(Ability, &str)] =
+    &[(Ability::Shared, SHARED), (Ability::Conventions, CONVENTIONS), (Ability::Sources, SOURCES)];
+
+const SHARED: &str = "every actor has a process of its own";
+const CONVENTIONS: &str = "the crate that brings them is not there yet";
+const SOURCES: &str = "the crate that loads them is not there yet";
 
 /// Transports that exist for tests only, so that the documentation does not list them.
 const OF_TESTS: &[BaseRow] = &[BaseRow { name: "plainSystemBase", cannot: PROCESSES }];

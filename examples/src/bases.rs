@@ -12,6 +12,7 @@ use thespian_mpqueue::MpQueue;
 use thespian_multiproc::Multiproc;
 use thespian_simple::Simple;
 use thespian_tcp::Tcp;
+use thespian_udp::{LARGEST_MESSAGE, Udp};
 
 use interruption::Interruption;
 
@@ -24,23 +25,34 @@ pub struct Base {
     pub choose: fn(Builder) -> Builder,
     /// Whether its systems go on when the program ends that started them.
     pub outlives: bool,
+    /// The largest message there, in bytes, if that is less than programs may need.
+    pub largest_message: Option<usize>,
 }
 
 /// Every base there is to choose. A new one is a row here.
 pub const BASES: &[Base] = &[
     // All actors in this thread.
-    Base { name: "simple", choose: |builder| builder.base(Simple), outlives: false },
+    Base { name: "simple", choose: |builder| builder.base(Simple), outlives: false, largest_message: None },
     // One process per actor, over TCP. At any port: the system is this program's alone.
     Base {
         name: "tcp",
         choose: |builder| builder.base(Multiproc::new(Tcp::default())).capability("Admin Port", 0),
         outlives: true,
+        largest_message: None,
+    },
+    // The same, with messages that may be lost.
+    Base {
+        name: "udp",
+        choose: |builder| builder.base(Multiproc::new(Udp::default())).capability("Admin Port", 0),
+        outlives: true,
+        largest_message: Some(LARGEST_MESSAGE),
     },
     // One process per actor, over Unix sockets that nobody else can reach.
     Base {
         name: "queue",
         choose: |builder| builder.base(Multiproc::new(MpQueue::default())),
         outlives: false,
+        largest_message: None,
     },
 ];
 

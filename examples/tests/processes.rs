@@ -21,7 +21,7 @@ use thespian_examples::wordcount::files::Found;
 use thespian_examples::wordcount::{Event, Options, Totals, count};
 
 /// The bases with processes.
-const PROCESSES: [&str; 2] = ["tcp", "queue"];
+const PROCESSES: [&str; 3] = ["tcp", "udp", "queue"];
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -109,7 +109,7 @@ fn killing_counters_changes_nothing() {
                 chunks += 1;
                 // There are more than eighty chunks, so counters work when they are killed.
                 if killed < kills && chunks % 10 == 0 {
-                    for counter in counters(&system) {
+                    for counter in counters(&system).into_iter().take((kills - killed) as usize) {
                         kill(Pid::from_raw(counter.pid.unwrap() as i32), Signal::SIGKILL).unwrap();
                         killed += 1;
                     }

@@ -138,7 +138,7 @@ fn wrong_command_lines_are_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["--top", "0", "x"][..], "'--top <N>': must be a number from 1 to"),
         (&["--workers", "0", "x"], "'--workers <N>': must be a number from 1 to 1024"),
-        (&["--base", "nowhere", "x"], "[possible values: simple, tcp, queue]"),
+        (&["--base", "nowhere", "x"], "[possible values: simple, tcp, udp, queue]"),
         (&[], "<FILE>..."),
     ] {
         let (code, stdout, stderr) = run(arguments);

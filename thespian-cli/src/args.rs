@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as Group, Parser, Subcommand};
-use thespian_tcp::DEFAULT_ADMIN_PORT;
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 /// The variable that names the port where `--port` does not.
 pub(crate) const PORT_VARIABLE: &str = "THESPIAN_ADMIN_PORT";
+
+/// The variable that names the base where `--base` does not.
+pub(crate) const BASE_VARIABLE: &str = "THESPIAN_BASE";
 
 /// The longest time that can be given: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
@@ -34,10 +36,13 @@ pub(crate) struct Args {
 /// Which system, and how it is spoken to.
 #[derive(Debug, Group)]
 pub(crate) struct Target {
-    /// The system's Admin Port
-    #[arg(long, global = true, value_name = "N", env = PORT_VARIABLE, default_value_t = DEFAULT_ADMIN_PORT,
+    /// What carries the system's messages
+    #[arg(long, global = true, value_name = "NAME", env = BASE_VARIABLE, default_value = "tcp")]
+    pub(crate) base: Base,
+    /// The system's Admin Port [default: 1900, for udp 1029]
+    #[arg(long, global = true, value_name = "N", env = PORT_VARIABLE,
           value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: u16,
+    pub(crate) port: Option<u16>,
     /// The file with the system's secret, if it is not the user's own
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
@@ -47,6 +52,13 @@ pub(crate) struct Target {
     /// How long to wait for an answer [default: 10, for actors 1, for shutdown 60]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = some_seconds)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// A base on which systems can be joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Base {
+    Tcp,
+    Udp,
 }
 
 #[derive(Debug, Subcommand)]

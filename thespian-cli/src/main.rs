@@ -6,8 +6,9 @@
 //! $ thespian shutdown --timeout 30
 //! ```
 //!
-//! It attaches to a system of `multiprocTCPBase` on this machine as a client, needs no code of the application, and never
-//! starts a system. The system is the one at `--port`, or at the variable `THESPIAN_ADMIN_PORT`, or at 1900. Its secret is the
+//! It attaches to a system of `multiprocTCPBase` on this machine as a client, or with `--base udp` (or that in `THESPIAN_BASE`) to one
+//! of `multiprocUDPBase`, needs no code of the application, and never starts a system. The system is the one at `--port`, or at
+//! the variable `THESPIAN_ADMIN_PORT`, or at the base's own port, 1900 or 1029. Its secret is the
 //! user's own, unless `--secret-file` or the variable `THESPIAN_SECRET_FILE` names another; its address is
 //! 127.0.0.1, unless the variable `THESPIAN_BASE_IPADDR` says otherwise.
 //!
@@ -55,7 +56,7 @@
 //!
 //! # Dependencies
 //!
-//! `thespian-core`, `thespian-multiproc`, `thespian-tcp` (attaching), `clap` (reads command lines), `serde` and
+//! `thespian-core`, `thespian-multiproc`, `thespian-tcp` and `thespian-udp` (attaching), `clap` (reads command lines), `serde` and
 //! `serde_json` (`--json`).
 
 #![forbid(unsafe_code)]

@@ -80,7 +80,7 @@ fn wait_for_others(target: &Target, begin: Instant, patience: Duration) -> Outco
         pause(LOOK);
         match target.attach() {
             Err(error) if error.is_nobody_there() => {
-                report(target, thespian_tcp::NAME, None, begin.elapsed());
+                report(target, target.base.name(), None, begin.elapsed());
                 return Ok(Code::Fine);
             }
             Err(Error::AttachFailure { problem: AttachProblem::ShuttingDown, .. }) => {}

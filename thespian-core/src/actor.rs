@@ -87,6 +87,13 @@ pub trait Actor: Sized + Send + 'static {
         FailurePolicy::default()
     }
 
+    /// Other actor types that this one creates and whoever uses it need not know of: wherever the type is made known, so are
+    /// they. For those who write helpers, such as a pool whose workers have a wrapper; one around an actor passes on those of
+    /// the actor inside it.
+    fn companions() -> Vec<&'static ActorType> {
+        Vec::new()
+    }
+
     /// Specifies an actor of this type, to be created.
     fn spec() -> ActorSpec {
         ActorSpec::of::<Self>()
@@ -269,6 +276,7 @@ pub struct ActorType {
     check: fn(&Capabilities, &Value) -> Result<(), String>,
     start: fn(AnyMessage) -> Result<Box<dyn ErasedActor>, StartError>,
     policy: fn() -> FailurePolicy,
+    companions: fn() -> Vec<&'static ActorType>,
 }
 
 /// Why an actor could not be made.
@@ -290,6 +298,7 @@ impl ActorType {
                 check: A::capability_check,
                 start: start_erased::<A>,
                 policy: A::failure_policy,
+                companions: A::companions,
             }
         }
     }
@@ -320,6 +329,11 @@ impl ActorType {
     /// When the argument is of the wrong type, or the constructor failed.
     pub fn start(&self, argument: AnyMessage) -> Result<Box<dyn ErasedActor>, StartError> {
         (self.start)(argument)
+    }
+
+    /// [`Actor::companions`].
+    pub fn companions(&self) -> Vec<&'static ActorType> {
+        (self.companions)()
     }
 
     /// [`Actor::failure_policy`].

@@ -43,10 +43,17 @@ impl ActorTypes {
         types
     }
 
-    /// Adds a type. One of the same name replaces the earlier.
+    /// Adds a type, and its [companions](crate::Actor::companions). One of the same name replaces the earlier.
     pub fn add(&mut self, kind: &'static ActorType) {
-        self.ambiguous.remove(&kind.name());
-        self.by_name.insert(kind.name(), kind);
+        let mut more = vec![kind];
+        while let Some(kind) = more.pop() {
+            self.ambiguous.remove(&kind.name());
+            let known = self.by_name.insert(kind.name(), kind);
+            // Companions of each other, and those of a type that is there already, are not gone through again.
+            if known.is_none_or(|known| !known.is_same(kind)) {
+                more.extend(kind.companions());
+            }
+        }
     }
 
     /// Adds all types of another table.

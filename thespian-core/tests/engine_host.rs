@@ -16,8 +16,8 @@ use thespian_core::engine::link::Lane::{Urgent, User};
 use thespian_core::engine::link::{Carrier, Frame};
 use thespian_core::engine::{Host, HostConfig, HostInput, Outputs, Reason, ToHost, Undelivered};
 use thespian_core::{
-    Actions, Actor, ActorExitRequest, ActorType, Context, DeadReason, Envelope, ExitCause, Failure,
-    FailurePolicy, Flow, IntoMessage, Limits, PoisonMessage, StatusReq, Time,
+    Actions, Actor, ActorExitRequest, ActorType, AnyMessage, Context, DeadReason, Envelope, ExitCause,
+    Failure, FailurePolicy, Flow, IntoMessage, Limits, PoisonMessage, StatusReq, Time,
 };
 
 /// A host, and the message that its handler has in hand.
@@ -148,6 +148,20 @@ impl Bench {
         self.settle()
     }
 
+    /// The handler returns, having done something with the message that it has in hand.
+    fn handles(&mut self, code: impl FnOnce(&mut Context<'_>, &AnyMessage)) -> &mut Bench {
+        let envelope = self.in_hand.take().expect("the handler has a message in hand");
+        let mut actions = Actions::new(1000);
+        let context = Context::new(envelope.to(), envelope.from(), &mut actions, &mut self.surroundings);
+        code(&mut context.handling(envelope.message()), envelope.message());
+        let next = self.host.finished(self.now, envelope, Ok(Flow::Done), &mut actions, &mut self.out);
+        assert!(actions.is_empty());
+        if let Some(next) = next {
+            self.out.deliver(next);
+        }
+        self.settle()
+    }
+
     /// The handler releases what it has asked for so far, and runs on.
     fn flushes(&mut self, code: impl FnOnce(&mut Context<'_>)) -> &mut Bench {
         let sender = *self.in_hand.as_ref().expect("the handler runs").from();
@@ -221,6 +235,54 @@ fn messages_are_handled_one_after_the_other_in_the_order_they_came() {
     h.finishes().gives(&["deliver a->h three", "credit a 1"]);
     h.finishes().gives(&["credit a 1", "credit b 1"]);
     assert_eq!(h.status(), "idle, user 0 system 0 outgoing 0");
+}
+
+#[test]
+fn a_message_in_hand_goes_on_itself_and_in_turn() {
+    let mut h = Bench::of::<Worker>(limits(|limits| limits.outgoing_high = 100), false);
+    h.gets('a', "it").anything();
+    h.handles(|ctx, message| ctx.forward(&actor('b'), message).expect("it is in hand"));
+    h.gives(&["transmit h->b it", "credit a 1"]);
+    h.gets('a', "it").anything();
+    h.handles(|ctx, message| {
+        ctx.send(&actor('b'), "before");
+        let child = ctx.create_actor::<Worker>();
+        ctx.forward(&child, message).expect("it is in hand");
+        ctx.forward(&actor('c'), message).expect("a copy is made");
+        ctx.send(&actor('b'), "after");
+    });
+    h.gives(&[
+        "transmit h->b before",
+        "admin<-h create p Worker",
+        "transmit h->p it",
+        "transmit h->c it",
+        "transmit h->b after",
+        "credit a 1",
+    ]);
+    assert_eq!(h.status(), "idle, user 0 system 0 outgoing 5, children p");
+}
+
+#[test]
+fn the_sender_is_told_when_its_message_is_on_its_way_and_not_before() {
+    // While more waits, the sender is told after half of what may be on its way.
+    let all = 100;
+    let roomy =
+        limits(|limits| (limits.window, limits.window_max, limits.outgoing_high) = (all, all, 2 * all));
+    let mut h = Bench::of::<Worker>(roomy, true);
+    for number in 0..u64::from(all) {
+        h.frame('a', data(User, number, 0, "it"));
+    }
+    let mut told_early = 0;
+    for left in (0..all).rev() {
+        h.anything().handles(|ctx, message| ctx.forward(&actor('b'), message).expect("it is in hand"));
+        let is_ack = |line: &String| line.starts_with("frame h->a ack");
+        let sent = h.lines.iter().position(|line| line.starts_with("frame h->b user"));
+        if let Some(told) = h.lines.iter().position(is_ack) {
+            assert!(sent.is_none_or(|sent| sent < told), "{:?}", h.lines);
+            told_early += u32::from(left > 0);
+        }
+    }
+    assert!(told_early > 0);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! [`Initialized`]: an actor that is made when everything it needs has come.
 
 use thespian_core::{
-    Actor, ActorExitRequest, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Flow, Handled,
-    Helpers, TypeName, Value, Wrapper,
+    Actor, ActorExitRequest, ActorType, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy,
+    Flow, Handled, Helpers, TypeName, Value, Wrapper,
 };
 
 use crate::kept::{Kept, Word};
@@ -159,5 +159,9 @@ impl<A: InitActor<Start: InitStart>> Actor for Initialized<A> {
 
     fn failure_policy() -> FailurePolicy {
         A::failure_policy()
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        A::companions()
     }
 }

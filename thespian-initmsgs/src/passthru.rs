@@ -1,8 +1,8 @@
 //! [`InitPassthru`]: an actor that works already while it waits.
 
 use thespian_core::{
-    Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Flow, Handled, Helpers, TypeName,
-    Value, Wrapper,
+    Actor, ActorType, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Flow, Handled, Helpers,
+    TypeName, Value, Wrapper,
 };
 
 use crate::set::InitSet;
@@ -141,5 +141,9 @@ impl<A: InitPassthruActor> Actor for InitPassthru<A> {
 
     fn failure_policy() -> FailurePolicy {
         A::failure_policy()
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        A::companions()
     }
 }

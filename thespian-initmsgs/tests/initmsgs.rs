@@ -658,8 +658,20 @@ fn what_is_kept_has_a_bound(stage: &Stage) {
     // Initialization messages need no room.
     initialize(&scribe, &starter);
     let expected: Vec<String> = (0..50).map(|n| n.to_string()).collect();
-    assert_eq!(texts(&report(&scribe, starter_report(&starter))), expected);
+    assert_eq!(texts(&late_report(stage, &scribe, starter_report(&starter))), expected);
     nothing_more(&user);
+}
+
+/// A report asked for again where there was no room for the question, because the scribe had to catch up.
+fn late_report(stage: &Stage, scribe: &ActorAddress, caller: &Private) -> Vec<(String, ActorAddress)> {
+    const TIMES: u32 = 4000;
+    for _ in 0..TIMES {
+        match caller.ask(scribe, Report, SOON).expect("up").take() {
+            Ok(report) => return report,
+            Err(_) => stage.pass(Duration::from_millis(5)),
+        }
+    }
+    panic!("it never caught up");
 }
 
 /// The same caller, once it has taken the scribe's values.

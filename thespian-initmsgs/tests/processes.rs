@@ -7,7 +7,7 @@ mod initmsgs;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::Suite;
+use thespian_conformance::processes::{METHODS, Suite, with_method};
 use thespian_core::{ActorTypes, Builder};
 use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
@@ -18,17 +18,18 @@ use initmsgs::kit::Stage;
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).actors(actor_types()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
-    // How a process is started makes no difference to what is in it.
-    let suite = initmsgs::EVERYWHERE.iter().fold(suite, |suite, (name, play)| {
-        suite.trial("fork", name, move |_| {
-            let stage = Stage::real(put_on, actor_types());
-            play(&stage);
-            stage.finish();
+    let suite = METHODS.iter().fold(suite, |suite, method| {
+        initmsgs::EVERYWHERE.iter().fold(suite, |suite, (name, play)| {
+            suite.trial(method, name, move |_| {
+                let stage = Stage::real(put_on, actor_types());
+                play(&stage);
+                stage.finish();
+            })
         })
     });
     suite.run()
 }
 
 fn put_on(builder: Builder) -> Builder {
-    builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0)
+    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
 }

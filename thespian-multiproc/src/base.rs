@@ -147,6 +147,7 @@ impl Base for Multiproc {
             });
         }
         self.transport.configure(&mut settings.capabilities, &settings.limits)?;
+        self.transport.narrow(&mut settings.limits);
         let mut place = None;
         let mut taken = None;
         for _ in 0..TRIES {

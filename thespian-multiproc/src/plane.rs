@@ -411,16 +411,20 @@ impl Plane {
     fn lost_peer(&mut self, now: Time, peer: PeerId, engines: &mut dyn Engines, out: &mut Outputs) {
         let mut lost = Vec::new();
         for (address, route) in self.routes.change() {
-            if let Route::By { peer: by, seen } = route
-                && *by == peer
-            {
-                // It was heard by another connection, which is there as far as is known: otherwise word of its end follows.
-                let other = (*seen != peer).then_some(*seen);
-                if let Some(other) = other {
-                    *by = other;
+            let Route::By { peer: by, seen } = route else { continue };
+            if *by != peer {
+                // Heard by the one that is lost, and still reached by the other.
+                if *seen == peer {
+                    *seen = *by;
                 }
-                lost.push((*address, other.is_some()));
+                continue;
             }
+            // It was heard by another connection, which is there as far as is known: otherwise word of its end follows.
+            let other = (*seen != peer).then_some(*seen);
+            if let Some(other) = other {
+                *by = other;
+            }
+            lost.push((*address, other.is_some()));
         }
         lost.sort_unstable();
         for (address, is_reached) in lost {

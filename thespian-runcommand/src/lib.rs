@@ -34,7 +34,10 @@
 //! - **One at a time.** An actor runs one command, and those that come meanwhile wait in the order they came. Who wants two at
 //!   once creates two actors, or a troupe of them.
 //! - **Each command is answered once**, with a result: when it has ended, when it could not be started, when it makes no sense
-//!   or finds no room, and when the actor exits. A result is the last message of its command.
+//!   or finds no room, and when the actor exits. A result is the last message of its command. A request to exit overtakes what is
+//!   still in the actor's mailbox, as with every actor: commands that it has not taken by then, and those that come later, are
+//!   dead letters and not answered. Who has to know asks something that is answered at once before, such as a command that
+//!   cannot be run.
 //! - **A command is all that it starts.** It has ended when its own process has; what that has left running is killed then, and
 //!   the output of all of them is in the result. Nothing of a command is left when the result comes.
 //! - **Time** counts from the start of the process. A command that runs longer than its [`timeout`](Command::timeout), or is

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use thespian_core::Error;
 use thespian_core::transport::{Attached, Locator, Role};
+use thespian_transport::holder::{self, Kind};
 
-use crate::holder;
 use crate::settings::{NAME, Tcp};
 
 pub(crate) fn attach(tcp: &Tcp, at: Option<&Locator>) -> Result<Option<Attached>, Error> {
@@ -23,5 +23,5 @@ pub(crate) fn attach(tcp: &Tcp, at: Option<&Locator>) -> Result<Option<Attached>
     let Some(place) = place else { return Ok(None) };
     let open = || tcp.port_at(0, None, Role::Client);
     let locator = Locator::new(place.to_string());
-    thespian_transport::attach(NAME, &locator, tcp.attach_limit(), open, || holder::of(place))
+    thespian_transport::attach(NAME, &locator, tcp.attach_limit(), open, || holder::of(Kind::Tcp, place))
 }

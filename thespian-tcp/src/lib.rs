@@ -55,7 +55,6 @@ compile_error!(
 );
 
 mod attach;
-mod holder;
 mod listen;
 mod settings;
 mod sockets;

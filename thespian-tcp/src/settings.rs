@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use thespian_core::transport::{Attached, Identity, LinkedTransport, Locator, Port, Transport};
 use thespian_core::{Capabilities, DecodeLimits, Error, Limits, SystemId, decode, encode};
 use thespian_transport::handshake::Local;
+use thespian_transport::holder::{self, Kind};
 use thespian_transport::secret::{self, SHORTEST, Secret};
 use thespian_transport::{PortLimits, StreamPort};
 
 use crate::sockets::TcpSockets;
-use crate::{attach, holder, listen};
+use crate::{attach, listen};
 
 /// The base that this transport makes.
 pub const NAME: &str = "multiprocTCPBase";
@@ -289,9 +290,11 @@ pub(crate) fn failure(cause: String) -> Error {
 
 fn cannot_listen(place: SocketAddr, error: &io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            Error::PlaceTaken { base: NAME.into(), place: place.to_string(), holder: holder::of(place) }
-        }
+        io::ErrorKind::AddrInUse => Error::PlaceTaken {
+            base: NAME.into(),
+            place: place.to_string(),
+            holder: holder::of(Kind::Tcp, place),
+        },
         io::ErrorKind::AddrNotAvailable => failure(format!(
             "{} is no address of this machine (address not local): give Tcp::bind or {ADDRESS_VARIABLE} one that is",
             place.ip()

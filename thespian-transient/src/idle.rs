@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Flow, Handled, Helpers, Message,
-    TypeName, Value, Wrapper,
+    Actor, ActorType, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Flow, Handled,
+    Helpers, Message, TypeName, Value, Wrapper,
 };
 
 use crate::attempts::Attempts;
@@ -115,6 +115,10 @@ impl<A: Actor, D: ExitDelay> Actor for TransientIdle<A, D> {
 
     fn failure_policy() -> FailurePolicy {
         A::failure_policy()
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        A::companions()
     }
 }
 

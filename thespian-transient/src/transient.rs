@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Handled, Helpers, Message,
-    TypeName, Value, Wrapper,
+    Actor, ActorType, AnyMessage, Capabilities, Context, Error, Failure, FailurePolicy, Handled, Helpers,
+    Message, TypeName, Value, Wrapper,
 };
 
 use crate::{ExitDelay, Seconds, check_combination, delay, exit, own_wakeup};
@@ -89,6 +89,10 @@ impl<A: Actor, D: ExitDelay> Actor for Transient<A, D> {
 
     fn failure_policy() -> FailurePolicy {
         A::failure_policy()
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        A::companions()
     }
 }
 

@@ -11,34 +11,35 @@ mod transient;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use thespian_conformance::processes::{LINGER, Process, Processes, Suite, eventually, pid_of};
+use thespian_conformance::processes::{
+    LINGER, METHODS, Process, Processes, Suite, eventually, pid_of, with_method,
+};
 use thespian_core::{ActorTypes, Builder};
 use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
 use thespian_transient::{Transient, TransientIdle};
 
-use transient::kit::Stage;
+use transient::kit::{Scenario, Stage};
 use transient::{Brief, Probe, Use, actor_types, use_it};
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).actors(actor_types()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
-    // How a process is started makes no difference to what is in it.
-    let suite = transient::EVERYWHERE
-        .iter()
-        .fold(suite, |suite, (name, play)| suite.trial("fork", name, move |_| on_stage(*play)));
-    suite
-        .trial("fork", "its_process_goes_after_the_first_message", |_| {
-            on_stage(its_process_goes_after_the_first_message);
-        })
-        .trial("fork", "its_process_goes_after_the_last_message", |_| {
-            on_stage(its_process_goes_after_the_last_message);
-        })
-        .run()
+    let scenarios = || transient::EVERYWHERE.iter().chain(ONLY_HERE);
+    let suite = METHODS.iter().fold(suite, |suite, method| {
+        scenarios().fold(suite, |suite, (name, play)| suite.trial(method, name, move |_| on_stage(*play)))
+    });
+    suite.run()
 }
 
+/// What only processes can show.
+const ONLY_HERE: &[Scenario] = &[
+    ("its_process_goes_after_the_first_message", its_process_goes_after_the_first_message),
+    ("its_process_goes_after_the_last_message", its_process_goes_after_the_last_message),
+];
+
 fn put_on(builder: Builder) -> Builder {
-    builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0)
+    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
 }
 
 fn on_stage(play: fn(&Stage)) {

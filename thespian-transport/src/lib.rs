@@ -13,7 +13,7 @@
 //! and where a system would be that runs already, which [`attach()`] joins.
 //!
 //! A transport over something else makes a port of its own, and finds here what all need: a [secret], descriptors to
-//! [watch], what to say of strangers and [how often](notices).
+//! [watch], who [holds](holder) a place, what to say of strangers and [how often](notices).
 //!
 //! ```
 //! use thespian_transport::{PortLimits, secret::Secret};
@@ -54,6 +54,7 @@ mod attach;
 mod connection;
 pub mod framing;
 pub mod handshake;
+pub mod holder;
 mod limits;
 pub mod notices;
 mod outbox;

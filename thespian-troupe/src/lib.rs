@@ -56,6 +56,7 @@
 //! | `dismissal_delay` | 2 seconds | how long those above `idle_count` are idle first |
 //! | `queue_limit` | 100,000 messages | how many wait; the next one comes back as poison that names the limit |
 //! | `redelivery_limit` | 2 workers | how many more are given a message whose worker died; then it comes back as poison |
+//! | `inquiry_delay` | 60 seconds | how long a worker in another process is at work before it is asked whether its message has come |
 //! | `requirements` | null | what the workers' capability check is given |
 //!
 //! They change while the troupe runs, by text or by [`UpdateTroupeSettings`]:
@@ -74,6 +75,9 @@
 //! - A worker that dies, or cannot start, gives its message to another one, and the next message finds room for a new one. So
 //!   work can be done *twice* where a worker is killed after it has done it and before the troupe knows, and an answer can be
 //!   lost with the worker that gave it.
+//! - A worker that is cut off for longer than messages for it are kept (`Limits::delivery_limit`) can be without a message that the
+//!   troupe believes it has, and the troupe without its word. It asks for that every `inquiry_delay`, so what got lost is
+//!   given to somebody again once the two reach each other; that counts towards `redelivery_limit`.
 //! - A troupe that exits sends back what waits and what is in progress. One that is killed takes along what it has.
 //!
 //! # Cost
@@ -107,6 +111,7 @@ pub use troupe::{Troupe, TroupeStart};
 #[doc(hidden)]
 pub mod __private {
     pub use thespian_core::{
-        Actor, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, Helpers, TypeName, Value,
+        Actor, ActorType, AnyMessage, Capabilities, Context, Failure, FailurePolicy, Handled, Helpers,
+        TypeName, Value,
     };
 }

@@ -78,6 +78,10 @@ macro_rules! troupe {
             fn failure_policy() -> $crate::__private::FailurePolicy {
                 <$crate::Troupe<$worker> as $crate::__private::Actor>::failure_policy()
             }
+
+            fn companions() -> Vec<&'static $crate::__private::ActorType> {
+                <$crate::Troupe<$worker> as $crate::__private::Actor>::companions()
+            }
         }
     )*};
 }

@@ -30,6 +30,8 @@ pub(crate) struct Member {
     pub(crate) has_tray: bool,
     /// The asker that the tray names at its place.
     pub(crate) last_asker: ActorAddress,
+    /// What it was at work on when the troupe last looked.
+    seen_at: Option<Ticket>,
 }
 
 enum Doing {
@@ -58,6 +60,13 @@ pub(crate) enum End {
     Done,
     /// It came back before, for this reason, and whether its worker lives was not known then.
     Failed(Job, Box<str>),
+}
+
+impl Job {
+    /// How a worker at this place names it.
+    pub(crate) fn ticket(&self, place: u32) -> Ticket {
+        Ticket { work: self.number, place, attempt: self.deaths }
+    }
 }
 
 impl Pool {
@@ -103,11 +112,32 @@ impl Pool {
     pub(crate) fn bare_work(&self, worker: ActorAddress) -> Option<Ticket> {
         let place = self.place_of(worker)?;
         match self.places[place].as_ref()? {
-            Member { doing: Doing::Work(job), has_tray: true, .. } => {
-                Some(Ticket { work: job.number, place: place as u32 })
-            }
+            Member { doing: Doing::Work(job), has_tray: true, .. } => Some(job.ticket(place as u32)),
             _ => None,
         }
+    }
+
+    /// Those that are still at work on what they were the last time that this was asked, and could be cut off.
+    pub(crate) fn slow(&mut self) -> Vec<(ActorAddress, Ticket)> {
+        let mut slow = Vec::new();
+        for (place, member) in self.places.iter_mut().enumerate() {
+            let Some(member) = member.as_mut().filter(|member| !member.has_tray) else { continue };
+            let ticket = match &member.doing {
+                Doing::Work(job) => Some(job.ticket(place as u32)),
+                _ => None,
+            };
+            if let Some(ticket) = ticket.filter(|_| member.seen_at == ticket) {
+                slow.push((member.address, ticket));
+            }
+            member.seen_at = ticket;
+        }
+        slow
+    }
+
+    /// Whether somebody is at work of whom [`slow`](Pool::slow) could tell.
+    pub(crate) fn has_far_work(&self) -> bool {
+        let is_far = |member: &Member| !member.has_tray && matches!(member.doing, Doing::Work(_));
+        self.places.iter().flatten().any(is_far)
     }
 
     /// Whether this is a worker's address.
@@ -123,6 +153,7 @@ impl Pool {
             has_started: false,
             has_tray: false,
             last_asker: ActorAddress::NOBODY,
+            seen_at: None,
         });
         if let Some(place) = self.vacant.pop() {
             self.places[place as usize] = member;

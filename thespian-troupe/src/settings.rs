@@ -17,6 +17,9 @@ const MOST_REDELIVERIES: u32 = 100;
 /// The longest that a worker can be kept idle.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// The shortest time after which a troupe asks a worker what became of its work.
+const LEAST_INQUIRY_DELAY: Duration = Duration::from_secs(1);
+
 /// The settings of a troupe (guide section 8.1).
 ///
 /// ```
@@ -42,6 +45,10 @@ pub struct TroupeSettings {
     /// To how many other workers a message is given when the one that had it dies, before it comes back to its sender
     /// as poison. Workers, at most 100; 2 by default.
     pub redelivery_limit: u32,
+    /// How long a worker in another process is at work before the troupe asks it whether its message has come, and again each
+    /// time that it has passed. Word that is lost for good, on a line that is cut for longer than messages are kept for it, is
+    /// found out in this way, once some worker in another process has been heard of. From 1 second to 365 days; 60 seconds by default.
+    pub inquiry_delay: Duration,
     /// What the workers' capability check is given beside the system's capabilities; null by default.
     pub requirements: Value,
 }
@@ -54,6 +61,7 @@ impl Default for TroupeSettings {
             dismissal_delay: Duration::from_secs(2),
             queue_limit: 100_000,
             redelivery_limit: 2,
+            inquiry_delay: Duration::from_secs(60),
             requirements: Value::Null,
         }
     }
@@ -76,6 +84,13 @@ impl TroupeSettings {
         }
         in_range("queue_limit", self.queue_limit, 0, MOST_WAITING)?;
         in_range("redelivery_limit", self.redelivery_limit, 0, MOST_REDELIVERIES)?;
+        if !(LEAST_INQUIRY_DELAY..=LONGEST_DELAY).contains(&self.inquiry_delay) {
+            let problem = format!(
+                "is {:?}, and must be from {LEAST_INQUIRY_DELAY:?} to {LONGEST_DELAY:?}",
+                self.inquiry_delay
+            );
+            return Err(invalid("inquiry_delay", problem));
+        }
         if self.dismissal_delay > LONGEST_DELAY {
             let problem = format!("is {:?}, and must be at most {LONGEST_DELAY:?}", self.dismissal_delay);
             return Err(invalid("dismissal_delay", problem));

@@ -8,7 +8,7 @@ use thespian_core::ActorAddress;
 
 /// The troupe and its workers look at the same tray while they are in one process: it saves a message for most of the work, and
 /// what is written round a message for all but the first. A worker in another process has none, and is told everything, and
-/// says everything, with [`Work`](crate::worker::Work) and [`Done`](crate::worker::Done); so is one whose place is beyond the
+/// says everything, with [`Order`](crate::worker::Order) and [`Word`](crate::worker::Word); so is one whose place is beyond the
 /// tray's.
 #[derive(Clone, Default)]
 pub(crate) struct Tray(Arc<Content>);
@@ -42,6 +42,17 @@ struct Place {
     since: AtomicU64,
 }
 
+impl Place {
+    const fn new() -> Place {
+        Place {
+            work: AtomicU64::new(0),
+            askers: AtomicU64::new(0),
+            asker: Mutex::new(ActorAddress::NOBODY),
+            since: AtomicU64::new(0),
+        }
+    }
+}
+
 /// The last asker that a worker knows of.
 #[derive(Clone, Copy)]
 pub(crate) struct LastAsker {
@@ -55,14 +66,8 @@ impl LastAsker {
 
 impl Default for Content {
     fn default() -> Content {
-        const EMPTY: Place = Place {
-            work: AtomicU64::new(0),
-            askers: AtomicU64::new(0),
-            asker: Mutex::new(ActorAddress::NOBODY),
-            since: AtomicU64::new(0),
-        };
         Content {
-            places: [EMPTY; PLACES as usize],
+            places: [const { Place::new() }; PLACES as usize],
             done: AtomicU64::new(0),
             is_awaited: AtomicBool::new(false),
             is_rung: AtomicBool::new(false),

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorExitRequest, ActorSpec, ActorTypes, AnyMessage, Capabilities, ChildActorExited, Context,
-    Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message, PoisonMessage,
-    TypeName, Value, WakeupMessage, actors,
+    Actor, ActorExitRequest, ActorSpec, ActorType, ActorTypes, AnyMessage, Capabilities, ChildActorExited,
+    Context, Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message,
+    PoisonMessage, TypeName, Value, WakeupMessage, actors,
 };
 
 use crate::pool::{End, Job, Pool};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
 use crate::tray::{Seen, Tray};
-use crate::worker::{Done, Order, Ticket, Work, Worker};
+use crate::worker::{Order, Ticket, Word, Work, Worker};
 
 /// A pool of actors of type `W` behind one address (guide section 8.1). See the [crate].
 ///
@@ -83,10 +83,19 @@ pub struct Troupe<W> {
     keeps_workers: bool,
     /// Whether a wakeup is set.
     alarm: bool,
+    /// Whether the other one is set, to look for workers that may be cut off.
+    inquires: bool,
+    /// Whether there have been workers that could be: a timer that is set costs something with every message.
+    is_spread: bool,
     exiting: bool,
     tally: Tally,
     worker: PhantomData<fn() -> W>,
 }
+
+/// The troupe to itself, after a time: look for workers that may be cut off.
+#[derive(Serialize, Deserialize, Message)]
+#[message(name = "thespian-troupe.Inquire")]
+struct Inquire;
 
 /// What became of the messages so far.
 #[derive(Default)]
@@ -138,14 +147,14 @@ impl TroupeStart {
 
 impl<W: Actor> Troupe<W> {
     /// The actor types of such a troupe, for programs whose actors have processes of their own: these know by name what
-    /// the program's `main` gives them, and generic types cannot register themselves. A troupe that
-    /// [`troupe!`](macro@crate::troupe) names is one more type.
+    /// the program's `main` gives them, and generic types cannot register themselves. The same as `actors![Troupe<W>]`: the types
+    /// that a troupe creates are its [companions](Actor::companions).
     ///
     /// ```ignore
     /// thespian_multiproc::Init::new().actors(Troupe::<Resizer>::types()).actors(actors![Resizers]).run();
     /// ```
     pub fn types() -> ActorTypes {
-        actors![Troupe<W>, Worker<W>]
+        actors![Troupe<W>]
     }
 
     /// Specifies a troupe of workers whose constructor needs nothing, to be created.
@@ -216,6 +225,7 @@ impl<W: Actor> Troupe<W> {
     #[inline(always)]
     fn give(&mut self, place: u32, job: Job, original: Option<&AnyMessage>, ctx: &mut Context<'_>) {
         let Job { number, asker, ref message, .. } = job;
+        let ticket = job.ticket(place);
         let worker = self.pool.member(place);
         let sent = if worker.has_tray && self.keeps_workers {
             self.tray.assign(place, number, &asker, &mut worker.last_asker);
@@ -224,7 +234,10 @@ impl<W: Actor> Troupe<W> {
                 None => message.duplicate().map(|message| ctx.send(&worker.address, message)),
             }
         } else {
-            let ticket = Ticket { work: number, place };
+            if self.is_spread && !self.inquires {
+                self.inquires = true;
+                ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
+            }
             let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
             message.duplicate().map(|message| {
                 ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
@@ -260,7 +273,8 @@ impl<W: Actor> Troupe<W> {
     }
 
     /// A worker says that it is done.
-    fn word(&mut self, &Done { ticket, has_tray }: &Done, ctx: &mut Context<'_>) {
+    fn word(&mut self, ticket: Ticket, has_tray: bool, ctx: &mut Context<'_>) {
+        self.is_spread |= !has_tray;
         if self.pool.job(ctx.sender(), ticket).is_some() {
             if has_tray {
                 self.pool.looks_at_tray(ticket.place);
@@ -325,7 +339,7 @@ impl<W: Actor> Troupe<W> {
         let (worker, message) = (ctx.sender(), &poison.message);
         let ticket = match message.downcast_ref::<Order>() {
             Some(Order::Work(work)) => Some(work.ticket),
-            Some(Order::Probe(_) | Order::Aside(_)) => None,
+            Some(Order::Probe(_) | Order::Inquiry(_) | Order::Aside(_)) => None,
             None => self.pool.bare_work(worker),
         };
         let Some(ticket) = ticket else { return };
@@ -359,19 +373,49 @@ impl<W: Actor> Troupe<W> {
         if self.exiting {
             return;
         }
-        if let Some(mut job) = job {
-            job.deaths += 1;
-            job.failure = None;
-            if job.deaths > self.settings.redelivery_limit {
-                let details = obituary(job.deaths, &notice.cause);
-                self.send_back(job, details, ctx);
-            } else {
-                self.tally.redelivered += 1;
-                let at = self.waiting.partition_point(|waiting| waiting.number < job.number);
-                self.waiting.insert(at, job);
-            }
+        if let Some(job) = job {
+            self.redeliver(job, |deaths| obituary(deaths, &notice.cause), ctx);
         }
         self.serve_waiting(ctx);
+    }
+
+    /// Somebody else gets what a worker could not do, unless too many could not.
+    fn redeliver(&mut self, mut job: Job, details: impl FnOnce(u32) -> String, ctx: &mut Context<'_>) {
+        job.deaths += 1;
+        job.failure = None;
+        if job.deaths > self.settings.redelivery_limit {
+            let details = details(job.deaths);
+            self.send_back(job, details, ctx);
+        } else {
+            self.tally.redelivered += 1;
+            let at = self.waiting.partition_point(|waiting| waiting.number < job.number);
+            self.waiting.insert(at, job);
+        }
+    }
+
+    // -- word that is lost -------------------------------------------------------------------------------------
+
+    /// Asks those what became of their work who have had it for long.
+    fn inquire(&mut self, ctx: &mut Context<'_>) {
+        for (worker, ticket) in self.pool.slow() {
+            ctx.send(&worker, Order::Inquiry(ticket));
+        }
+        self.inquires = self.pool.has_far_work();
+        if self.inquires {
+            ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
+        }
+    }
+
+    /// A worker has never got its work.
+    fn missed(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
+        // There may be several inquiries for one attempt, and each is answered.
+        if self.pool.job(ctx.sender(), ticket).is_some_and(|job| job.deaths == ticket.attempt)
+            && let Some(job) = self.pool.take_back(ticket.place)
+        {
+            let details = |times| format!("{times} workers did not get it, or ended while they had it");
+            self.redeliver(job, details, ctx);
+            self.go_on(ticket.place, Duration::ZERO, ctx);
+        }
     }
 
     // -- dismissal ---------------------------------------------------------------------------------------------
@@ -471,8 +515,11 @@ impl<W: Actor> Troupe<W> {
             self.poison(poison, ctx);
         } else if let Some(notice) = message.downcast_ref::<ChildActorExited>() {
             self.exited(notice, ctx);
-        } else if message.is::<WakeupMessage>() {
-            self.wake(ctx);
+        } else if let Some(wakeup) = message.downcast_ref::<WakeupMessage>() {
+            match wakeup.payload.as_ref().is_some_and(|payload| payload.is::<Inquire>()) {
+                true => self.inquire(ctx),
+                false => self.wake(ctx),
+            }
         } else if let Some(request) = message.downcast_ref::<ActorExitRequest>() {
             self.exit(request, ctx);
         }
@@ -525,6 +572,8 @@ impl<W: Actor> Actor for Troupe<W> {
             seen: Seen::default(),
             keeps_workers: !W::failure_policy().fresh_instance(),
             alarm: false,
+            inquires: false,
+            is_spread: false,
             exiting: false,
             tally: Tally::default(),
             worker: PhantomData,
@@ -536,9 +585,12 @@ impl<W: Actor> Actor for Troupe<W> {
         if message.is_system() {
             self.empty_tray(ctx);
             self.system(message, ctx);
-        } else if let Some(word) = message.downcast_ref::<Done>() {
+        } else if let Some(word) = message.downcast_ref::<Word>() {
             self.empty_tray(ctx);
-            self.word(word, ctx);
+            match *word {
+                Word::Done { ticket, has_tray } => self.word(ticket, has_tray, ctx),
+                Word::Missed(ticket) => self.missed(ticket, ctx),
+            }
         } else if let Some(update) = message.downcast_ref::<UpdateTroupeSettings>() {
             self.empty_tray(ctx);
             self.update(update, ctx);
@@ -565,6 +617,10 @@ impl<W: Actor> Actor for Troupe<W> {
     /// What a troupe refuses it would refuse again.
     fn failure_policy() -> FailurePolicy {
         FailurePolicy::NO_RETRY
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        vec![ActorType::of::<Worker<W>>()]
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorAddress, ActorExitRequest, AnyMessage, Capabilities, Context, Failure, FailurePolicy,
-    Handled, Message, PoisonMessage, TypeName, Value,
+    Actor, ActorAddress, ActorExitRequest, ActorType, AnyMessage, Capabilities, Context, Failure,
+    FailurePolicy, Flow, Handled, Message, PoisonMessage, TypeName, Value,
 };
 
 use crate::progress::{Progress, Running};
@@ -18,8 +18,10 @@ use crate::tray::{LastAsker, Tray};
 pub(crate) enum Order {
     /// A message to handle for the one who sent it.
     Work(Work),
-    /// Answer with [`Done`]. Only a worker that has started can.
+    /// Answer with [`Word::Done`]. Only a worker that has started can.
     Probe(Ticket),
+    /// Say what became of this work, unless it is in progress: with [`Word::Done`], or with [`Word::Missed`].
+    Inquiry(Ticket),
     /// The answer to something that the worker has asked the troupe itself.
     Aside(AnyMessage),
 }
@@ -35,14 +37,19 @@ pub(crate) struct Work {
     pub(crate) tray: Option<Tray>,
 }
 
-/// Worker to troupe: the work with this ticket is done, and the worker takes the next.
+/// Worker to troupe.
 #[derive(Serialize, Deserialize, Message)]
-#[message(name = "thespian-troupe.Done")]
-pub(crate) struct Done {
-    pub(crate) ticket: Ticket,
-    /// Whether the worker looks at the troupe's tray. Nobody does in another process, and none says so there.
-    #[serde(skip)]
-    pub(crate) has_tray: bool,
+#[message(name = "thespian-troupe.Word")]
+pub(crate) enum Word {
+    /// The work with this ticket is done, and the worker takes the next.
+    Done {
+        ticket: Ticket,
+        /// Whether the worker looks at the troupe's tray. Nobody does in another process, and none says so there.
+        #[serde(skip)]
+        has_tray: bool,
+    },
+    /// The worker has been asked for work that has never come. What comes at all comes in the order sent, so it will not.
+    Missed(Ticket),
 }
 
 /// Which work, of which worker.
@@ -51,6 +58,8 @@ pub(crate) struct Ticket {
     pub(crate) work: u64,
     /// The worker's place in the troupe's table.
     pub(crate) place: u32,
+    /// How many workers it has been given to before, as far as that matters: not for work that comes bare.
+    pub(crate) attempt: u32,
 }
 
 /// An actor that works in a troupe, with what it need not know round it.
@@ -58,6 +67,8 @@ pub(crate) struct Worker<W> {
     actor: W,
     progress: Progress,
     seat: Option<Seat>,
+    /// What it had last.
+    last: Option<Ticket>,
     /// What is in progress.
     unfinished: Option<Unfinished>,
 }
@@ -93,7 +104,24 @@ impl<W: Actor> Worker<W> {
             let (tray, place, troupe) = (tray.clone(), work.ticket.place, ctx.sender());
             self.seat = Some(Seat { tray, place, troupe, last_asker: LastAsker::NOBODY });
         }
-        self.work(work.ticket, &work.asker, &work.message, ctx)
+        let handled = self.work(work.ticket, &work.asker, &work.message, ctx);
+        if handled.is_ok() {
+            self.last = Some(work.ticket);
+        }
+        handled
+    }
+
+    /// What became of work for which there is no word.
+    fn inquiry(&self, ticket: Ticket, ctx: &mut Context<'_>) {
+        if self.unfinished.as_ref().is_some_and(|unfinished| unfinished.ticket == ticket) {
+            return;
+        }
+        let troupe = ctx.sender();
+        if self.last == Some(ticket) {
+            ctx.send(&troupe, self.done(ticket));
+        } else {
+            ctx.send(&troupe, Word::Missed(ticket));
+        }
     }
 
     /// Work that came bare, if it is that: what else there is to know is in the tray.
@@ -101,7 +129,8 @@ impl<W: Actor> Worker<W> {
     fn bare(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Option<Handled> {
         let seat = self.seat.as_mut().filter(|seat| seat.troupe == ctx.sender() && !message.is_system())?;
         let work = seat.tray.assigned(seat.place, &mut seat.last_asker);
-        let (ticket, asker) = (Ticket { work, place: seat.place }, seat.last_asker.address);
+        let ticket = Ticket { work, place: seat.place, attempt: 0 };
+        let asker = seat.last_asker.address;
         Some(self.work(ticket, &asker, message, ctx))
     }
 
@@ -143,8 +172,8 @@ impl<W: Actor> Worker<W> {
         }
     }
 
-    fn done(&self, ticket: Ticket) -> Done {
-        Done { ticket, has_tray: self.seat.is_some() }
+    fn done(&self, ticket: Ticket) -> Word {
+        Word::Done { ticket, has_tray: self.seat.is_some() }
     }
 
     /// Something that is no work, but may be what finishes it.
@@ -178,13 +207,23 @@ impl<W: Actor> Actor for Worker<W> {
     }
 
     fn start(start: W::Start) -> Result<Worker<W>, Failure> {
-        Ok(Worker { actor: W::start(start)?, progress: Progress::default(), seat: None, unfinished: None })
+        Ok(Worker {
+            actor: W::start(start)?,
+            progress: Progress::default(),
+            seat: None,
+            last: None,
+            unfinished: None,
+        })
     }
 
     fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         match message.downcast_ref::<Order>() {
             Some(Order::Work(work)) => self.wrapped(work, ctx),
             Some(Order::Probe(ticket)) => ctx.reply(self.done(*ticket)),
+            Some(Order::Inquiry(ticket)) => {
+                self.inquiry(*ticket, ctx);
+                Ok(Flow::Done)
+            }
             Some(Order::Aside(answer)) => self.other(answer, ctx),
             None => match self.bare(message, ctx) {
                 Some(handled) => handled,
@@ -199,5 +238,9 @@ impl<W: Actor> Actor for Worker<W> {
 
     fn failure_policy() -> FailurePolicy {
         W::failure_policy()
+    }
+
+    fn companions() -> Vec<&'static ActorType> {
+        W::companions()
     }
 }

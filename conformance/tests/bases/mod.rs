@@ -26,20 +26,23 @@ use thespian_conformance::{Ability, why_not};
 
 use crate::base;
 
+/// Scenarios, or programs of scenarios, of several modules.
+type Modules = [&'static [ProcessScenario]];
+
 /// Everything that all bases have, and what is given here of the base's own.
-pub(crate) fn suite(own: &'static [ProcessScenario], programs: &'static [ProcessScenario]) -> Suite {
-    let shared =
-        [deaths::SCENARIOS, ends::SCENARIOS, load::SCENARIOS, accounting::SCENARIOS].into_iter().chain([own]);
-    let joining = [ends::JOINING, programs::JOINING];
-    let others = [ends::PROGRAMS, programs::PROGRAMS, accounting::PROGRAMS, programs];
+pub(crate) fn suite(own: &Modules, programs: &Modules) -> Suite {
+    let mut scenarios = vec![deaths::SCENARIOS, ends::SCENARIOS, load::SCENARIOS, accounting::SCENARIOS];
+    scenarios.extend(own);
+    if why_not(base::NAME, Ability::Joining).is_none() {
+        scenarios.extend([ends::JOINING, programs::JOINING]);
+    }
+    let mut others = vec![ends::PROGRAMS, programs::PROGRAMS, accounting::PROGRAMS];
+    others.extend(programs);
     let mut suite = Suite::new(base::NAME, base::put);
     for method in base::METHODS {
         suite = suite.conformance(method);
-        suite = shared.clone().fold(suite, |suite, scenarios| suite.scenarios(method, scenarios));
-        if why_not(base::NAME, Ability::Joining).is_none() {
-            suite = joining.into_iter().fold(suite, |suite, scenarios| suite.scenarios(method, scenarios));
-        }
-        suite = others.into_iter().fold(suite, |suite, programs| suite.programs(method, programs));
+        suite = scenarios.iter().fold(suite, |suite, scenarios| suite.scenarios(method, scenarios));
+        suite = others.iter().fold(suite, |suite, programs| suite.programs(method, programs));
     }
     suite
 }

@@ -1,16 +1,18 @@
 //! `multiprocQueueBase`: what all bases with processes do (see [`bases`]), and
 //!
 //! - [`starter`]: the system is that of the program that started it
+//! - [`sockets`]: who may use its sockets, and what goes by them
 
 #[path = "../bases/mod.rs"]
 mod bases;
+mod sockets;
 mod starter;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
-    bases::suite(starter::SCENARIOS, starter::PROGRAMS).run()
+    bases::suite(&[starter::SCENARIOS, sockets::SCENARIOS], &[starter::PROGRAMS, sockets::PROGRAMS]).run()
 }
 
 /// Which base this is.

@@ -150,7 +150,7 @@ fn two_values_are_two_systems(ground: &Processes) {
 }
 
 /// The names of sockets of this base on this machine that are those of this trial's processes.
-fn names() -> BTreeSet<String> {
+pub(crate) fn names() -> BTreeSet<String> {
     let own = std::process::id();
     let pids = of_this_run().into_iter().map(|process| process.pid).chain([own]);
     let inodes: BTreeSet<String> = pids.flat_map(sockets).collect();
@@ -164,7 +164,7 @@ fn names() -> BTreeSet<String> {
 }
 
 /// The inodes of the sockets that a process has open.
-fn sockets(pid: u32) -> Vec<String> {
+pub(crate) fn sockets(pid: u32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
     let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     let inode = |target: std::path::PathBuf| {

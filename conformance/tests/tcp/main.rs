@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(thespian_conformance::actor_types()).run();
-    bases::suite(places::SCENARIOS, &[]).run()
+    bases::suite(&[places::SCENARIOS], &[]).run()
 }
 
 /// Which base this is.

@@ -75,6 +75,10 @@ fn main() -> ExitCode {
 /// The totals, and whether everything that was found was counted.
 fn count(args: &Args, found: &Found) -> Result<(Totals, bool), Error> {
     let mut options = Options { top: args.top, ..Options::default() };
+    if let Some(largest) = args.choice.base.largest_message {
+        // What is found in a chunk may be larger than the chunk, and is a message too.
+        options.chunk_size = options.chunk_size.min(largest / 4);
+    }
     options.workers = args.workers.unwrap_or(options.workers);
     let mut progress = Progress::new(found.bytes());
     let mut complete = true;

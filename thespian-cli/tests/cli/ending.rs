@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use thespian_core::{ActorStatus, Limits, StatusReq};
 
-use crate::kit::{Block, PATIENCE, Stage};
+use crate::kit::{Block, Ended, PATIENCE, Stage};
 
 pub(crate) fn shutdown_ends_the_system_and_says_what_ended() {
     let stage = Stage::new();
@@ -25,6 +25,20 @@ pub(crate) fn shutdown_ends_the_system_and_says_what_ended() {
     let json = stage.json(&["shutdown"]);
     assert_eq!((&json["base"], &json["actors_ended"]), (&"multiprocTCPBase".into(), &1.into()));
     assert!(json["seconds"].is_f64());
+}
+
+pub(crate) fn a_system_on_udp_is_looked_at_and_ended() {
+    let stage = Stage::udp();
+    stage.puppet();
+    // By TCP nobody is there.
+    stage.run(&["status"]).refused(3, &["nobody is there"]);
+    let json = stage.json(&["--base", "udp", "status"]);
+    assert_eq!((&json["base"], &json["actor_count"]), (&"multiprocUDPBase".into(), &1.into()));
+    let mut command = stage.command(&["shutdown"]);
+    let ended = Ended::of(command.env("THESPIAN_BASE", "udp"));
+    let expected = format!("ended multiprocUDPBase at 127.0.0.1:{} with its one actor, in ", stage.port);
+    assert!(ended.stdout.starts_with(&expected), "{ended:?}");
+    stage.run(&["--base", "udp", "status"]).refused(3, &["nobody is there"]);
 }
 
 pub(crate) fn a_shutdown_that_takes_longer_is_left_to_itself() {

@@ -15,6 +15,7 @@ use thespian_core::{
 };
 use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
+use thespian_udp::Udp;
 
 /// How long something that should happen at once may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -87,6 +88,17 @@ impl Stage {
     pub(crate) fn with(set: impl FnOnce(Builder, &Path) -> Builder) -> Stage {
         let folder = folder();
         let base = Multiproc::new(Tcp::default().secret_file(folder.join("secret")));
+        Stage::on(base, folder, set)
+    }
+
+    /// A system on another base.
+    pub(crate) fn udp() -> Stage {
+        let folder = folder();
+        let base = Multiproc::new(Udp::default().secret_file(folder.join("secret")));
+        Stage::on(base, folder, |builder, _| builder)
+    }
+
+    fn on(base: Multiproc, folder: PathBuf, set: impl FnOnce(Builder, &Path) -> Builder) -> Stage {
         let builder = ActorSystem::builder().base(base).capability("Admin Port", 0).unregistered();
         let system = set(builder, &folder).start().unwrap();
         let capabilities = system.capabilities().unwrap();
@@ -183,7 +195,8 @@ impl Ended {
 /// The program, with the system at this port.
 pub(crate) fn command(port: u16) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thespian"));
-    command.env("THESPIAN_ADMIN_PORT", port.to_string()).env_remove("THESPIAN_BASE_IPADDR");
+    command.env("THESPIAN_ADMIN_PORT", port.to_string());
+    command.env_remove("THESPIAN_BASE_IPADDR").env_remove("THESPIAN_BASE");
     command
 }
 

@@ -39,6 +39,7 @@ fn main() {
         looking::without_a_log_file_logs_says_where_the_log_goes,
         looking::a_reader_that_stops_early_is_no_error,
         ending::shutdown_ends_the_system_and_says_what_ended,
+        ending::a_system_on_udp_is_looked_at_and_ended,
         ending::a_shutdown_that_takes_longer_is_left_to_itself,
         refusing::nobody_there_is_3_and_no_system_is_started,
         refusing::another_secret_is_4,

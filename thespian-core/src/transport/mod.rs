@@ -285,6 +285,12 @@ pub trait Transport: Send + Sync {
     /// [`Error::InvalidSetting`] names the capability and what is wrong with its value.
     fn configure(&mut self, capabilities: &mut Capabilities, limits: &Limits) -> Result<(), Error>;
 
+    /// Lowers bounds that are above what it can carry, of a system that is about to start: messages that are too large are
+    /// then refused to whoever sends them (decision D7). Called after [`configure`](Transport::configure).
+    fn narrow(&self, limits: &mut Limits) {
+        let _ = limits;
+    }
+
     /// The settings, as bytes from which [`LinkedTransport::restore`] makes the transport again in another process.
     fn settings(&self) -> Vec<u8>;
 

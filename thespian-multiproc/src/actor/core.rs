@@ -176,6 +176,7 @@ impl Core {
             Effect::Stopped(_) => {
                 self.stopped = true;
                 // Said last: the admin takes it for the end of all that this actor has to say.
+                self.plane.flush();
                 self.say(&ToAdminProcess::Stopped(self.host.counters()));
             }
             Effect::Watch { descriptors, .. } => self.watch(descriptors),

@@ -76,6 +76,8 @@ pub(crate) struct AdminProcess {
     /// Can be read when the process is gone with which the system ends.
     _owner: Option<OwnedFd>,
     killer: Killer,
+    /// What came from clients with the last look: words, and ends of connections.
+    by_clients: Vec<PortEvent>,
     down: bool,
 }
 
@@ -195,6 +197,7 @@ impl AdminProcess {
             logger,
             _owner: owner,
             killer: Killer::new(),
+            by_clients: Vec::new(),
             down: false,
         })
     }
@@ -263,11 +266,20 @@ impl AdminProcess {
     }
 
     /// Waits until something happens, at most so long.
+    ///
+    /// What clients say is heard a look later than it came: a client may have an answer from an actor which had told the
+    /// admin something before, and that is on another way. It has arrived by then, and goes first.
     fn turn(&mut self, timeout: Option<Duration>) {
+        let by_clients = std::mem::take(&mut self.by_clients);
+        let timeout = if by_clients.is_empty() { timeout } else { Some(Duration::ZERO) };
         let mut events = Vec::new();
-        self.port.wait(timeout, &mut |event| events.push(event));
+        let later = &mut self.by_clients;
+        self.port.wait(timeout, &mut |event| match event {
+            PortEvent::Control { .. } | PortEvent::Down { .. } => later.push(event),
+            event => events.push(event),
+        });
         let mut children = false;
-        for event in events {
+        for event in events.into_iter().chain(by_clients) {
             match event {
                 PortEvent::Control { peer, bytes } => self.hear_client(peer, &bytes),
                 PortEvent::Down { peer, .. } => self.client_gone(peer),

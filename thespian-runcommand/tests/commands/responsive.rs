@@ -137,15 +137,12 @@ pub(crate) fn without_a_queue_a_second_command_is_refused(ground: &mut Ground) {
     ground.finish();
 }
 
-#[test]
-fn an_exit_answers_everybody() {
-    let mut ground = running(
-        &Ground::watching(RunCommandSettings::default()),
-        RunCommandSettings::default(),
-        "echo begun; exec sleep 1000",
-    );
+pub(crate) fn an_exit_answers_everybody(ground: &mut Ground) {
+    let mut ground = running(ground, RunCommandSettings::default(), "echo begun; exec sleep 1000");
     wait_for_output(&mut ground);
     (0..3).for_each(|number| ground.tell(Command::new("echo", [number.to_string()])));
+    // The answer to what cannot be run says that the actor has taken all that came before.
+    assert!(matches!(ground.run(Command::new("", [""; 0])).ending, Ending::Refused(_)));
     ground.tell(ActorExitRequest::new());
     let ended: CommandResult = ground.take();
     assert_eq!((ended.exitcode, &ended.ending), (-15, &Ending::ActorExited));
@@ -155,8 +152,10 @@ fn an_exit_answers_everybody() {
         assert_eq!((result.exitcode, &result.ending), (NOT_RUN, &Ending::ActorExited));
         assert!(result.command.args == [number] && result.stdout.is_empty() && result.duration.is_zero());
     }
-    let Ground::Stage(stage) = &ground else { panic!("this is for an actor that watches") };
-    assert!(stage.actor.is_none());
+    match ground {
+        Ground::System { system, .. } => system.shutdown().unwrap(),
+        Ground::Stage(stage) => assert!(stage.actor.is_none()),
+    }
 }
 
 pub(crate) fn a_command_that_is_stopped_is_terminated_all_the_same(ground: &mut Ground) {

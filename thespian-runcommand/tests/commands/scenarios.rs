@@ -61,6 +61,7 @@ macro_rules! every_scenario_with_a_watch {
                 any_other_message_leaves_the_watch_in_force,
                 a_full_queue_answers_and_names_the_limit,
                 without_a_queue_a_second_command_is_refused,
+                an_exit_answers_everybody,
                 a_command_that_is_stopped_is_terminated_all_the_same,
             }
         }

@@ -20,7 +20,7 @@ mod scenarios;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::{ProcessScenario, Suite, kill_actor};
+use thespian_conformance::processes::{METHODS, ProcessScenario, Suite, kill_actor, with_method};
 use thespian_core::{ActorTypes, Builder};
 use thespian_multiproc::Multiproc;
 use thespian_tcp::Tcp;
@@ -45,15 +45,15 @@ every_scenario!(trials);
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(actor_types()).run();
-    // How a process is started makes no difference to a troupe.
-    Suite::new(thespian_tcp::NAME, put_on)
-        .scenarios("fork", SCENARIOS)
-        .scenarios("fork", parallel::SCENARIOS)
-        .run()
+    let suite = Suite::new(thespian_tcp::NAME, put_on);
+    let suite = METHODS.iter().fold(suite, |suite, method| {
+        suite.scenarios(method, SCENARIOS).scenarios(method, parallel::SCENARIOS)
+    });
+    suite.run()
 }
 
 fn put_on(builder: Builder) -> Builder {
-    builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0)
+    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
 }
 
 fn actor_types() -> ActorTypes {

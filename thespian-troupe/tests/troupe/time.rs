@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use thespian_core::{ActorStatus, StatusReq};
+use thespian_core::{Actor, ActorStatus, StatusReq, actors};
 use thespian_sim::{Faults, Random, Sim};
-use thespian_troupe::TroupeSettings;
+use thespian_transient::Transient;
+use thespian_troupe::{Troupe, TroupeSettings};
 
-use crate::ground::{Echo, Ground, Hold, SOON, Slow, World, settings, storm};
+use crate::ground::{Bee, Echo, Ground, Hold, SOON, Slow, World, settings, storm};
+use crate::pool::Hive;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -74,7 +76,8 @@ fn work_that_comes_meanwhile_keeps_a_worker() {
         bees.tell(Echo(number));
         assert_eq!(bees.next().sender, worker);
         let status: ActorStatus = ground.system.request(&bees.troupe, StatusReq, SOON).unwrap();
-        assert!(status.pending_wakeups <= 1, "{status}");
+        // One to dismiss a worker, and one to look for those that are cut off.
+        assert!(status.pending_wakeups <= 2, "{status}");
     }
     ground.pass(Duration::from_millis(2100));
     assert!(bees.status().contains("0 workers"), "{}", bees.status());
@@ -139,6 +142,38 @@ fn every_message_is_answered_though_workers_die_and_do_not_start() {
 }
 
 #[test]
+fn what_is_lost_to_a_worker_that_was_cut_off_is_done_in_the_end() {
+    // First the work is lost, then the word that it is done.
+    for from in ["the troupe", "the worker"] {
+        let ground = Ground::on(Sim::new(1).with_faults(instant()));
+        let bees = ground.bees(TroupeSettings { idle_count: 1, ..settings(1, 1) });
+        let sim = ground.sim();
+        bees.tell(Echo(0));
+        let worker = bees.next().sender;
+        bees.await_status("1 workers (0 busy, 1 idle");
+        if from == "the worker" {
+            bees.tell(Slow(SECOND));
+            ground.pass(SECOND / 2);
+        }
+        sim.cut(&bees.troupe, &worker);
+        if from == "the troupe" {
+            bees.tell(Slow(SECOND));
+        }
+        // Messages are given up after five minutes.
+        ground.pass(SECOND * 301);
+        bees.await_status("1 workers (1 busy, 0 idle");
+        sim.heal();
+        ground.pass(SECOND * 130);
+        assert_eq!(bees.take::<Slow>(), Slow(SECOND));
+        bees.nothing();
+        bees.await_status("1 workers (0 busy, 1 idle");
+        assert_eq!(bees.ask::<Echo>(Echo(1)), Echo(1));
+        drop(bees);
+        ground.finish();
+    }
+}
+
+#[test]
 fn a_killed_troupe_takes_its_workers_along() {
     let ground = Ground::on(Sim::new(1));
     let bees = ground.bees(settings(3, 1));
@@ -168,4 +203,17 @@ fn a_message_that_grows_too_large_on_its_way_blocks_no_worker() {
     );
     drop(bees);
     ground.finish();
+}
+
+#[test]
+fn whoever_knows_a_troupe_knows_its_workers() {
+    // A troupe by itself, by name, inside another one, and inside another helper.
+    for types in
+        [actors![Troupe<Bee>], actors![Hive], actors![Troupe<Troupe<Bee>>], actors![Transient<Troupe<Bee>>]]
+    {
+        let names: Vec<&str> = types.names().collect();
+        let worker = format!("thespian-troupe.Worker<{}>", Bee::type_name());
+        assert!(names.contains(&worker.as_str()), "{names:?}");
+    }
+    assert_eq!(actors![Bee].names().count(), 1);
 }

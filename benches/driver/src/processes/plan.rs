@@ -8,13 +8,15 @@ pub(crate) const FLOORS: &str = "process-floors";
 pub(crate) const OURS: &str = "ours-tcp";
 /// The same over queues.
 pub(crate) const QUEUE: &str = "ours-mpqueue";
+/// And over UDP.
+pub(crate) const UDP: &str = "ours-udp";
 const ELFO: &str = "peer-elfo";
 const RACTOR: &str = "peer-ractor-cluster";
 /// The Python original, which is no package.
 pub(crate) const PYTHON: &str = "python";
 
 /// The packages of this group.
-pub(crate) const PROGRAMS: &[&str] = &[FLOORS, OURS, QUEUE, ELFO, RACTOR];
+pub(crate) const PROGRAMS: &[&str] = &[FLOORS, OURS, QUEUE, UDP, ELFO, RACTOR];
 
 /// Workloads that are compared with each other, and with one floor.
 #[derive(Debug)]
@@ -94,6 +96,14 @@ const QUEUE_RTT: &[Budget] = &[
     },
     Budget { about: "queue: round trip", ours: "rtt_p50", wanted: Faster(1.0, (OURS, "rtt_p50")) },
 ];
+
+const UDP_ROUND_TRIPS: &[(&str, &str)] = &[(UDP, "rtt"), (UDP, "ask"), (UDP, "request"), (OURS, "rtt")];
+
+const UDP_RTT: &[Budget] = &[Budget {
+    about: "UDP: round trip",
+    ours: "rtt_p50",
+    wanted: Times(1.5, (FLOORS, "floor_udp_rtt_mio_p50")),
+}];
 
 /// Everything, in the order of the tables.
 pub(crate) const SECTIONS: &[Section] = &[
@@ -303,6 +313,36 @@ pub(crate) const SECTIONS: &[Section] = &[
         floor: Some("floor_unix_copy_1m"),
         runs: &[(QUEUE, "flood_1m"), (OURS, "flood_1m")],
         ours: QUEUE,
+        budgets: &[],
+    },
+    Section {
+        name: "udp_rtt_one_core",
+        about: "there and back with 64 B by UDP, both sides on one processor",
+        unit: Unit::Time,
+        place: Place::OneCore,
+        floor: Some("floor_udp_rtt_mio"),
+        runs: UDP_ROUND_TRIPS,
+        ours: UDP,
+        budgets: UDP_RTT,
+    },
+    Section {
+        name: "udp_rtt_two_cores",
+        about: "the same, each side on a processor of its own and asleep until the message comes",
+        unit: Unit::Time,
+        place: Place::Apart,
+        floor: Some("floor_udp_rtt_mio"),
+        runs: UDP_ROUND_TRIPS,
+        ours: UDP,
+        budgets: UDP_RTT,
+    },
+    Section {
+        name: "udp_one_way",
+        about: "a message of 64 B one way by UDP, sent and counted; the floor is TCP's, and one that is lost fails the run",
+        unit: Unit::Time,
+        place: Place::TwoCores,
+        floor: Some("floor_tcp_flood_framed"),
+        runs: &[(UDP, "flood"), (OURS, "flood")],
+        ours: UDP,
         budgets: &[],
     },
 ];

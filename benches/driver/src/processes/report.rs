@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::plan::{Budget, FLOORS, OURS, PYTHON, QUEUE, Unit, Wanted};
+use super::plan::{Budget, FLOORS, OURS, PYTHON, QUEUE, UDP, Unit, Wanted};
 use super::results::Results;
 use crate::grid;
 use crate::spread::{Spread, number};
@@ -22,7 +22,7 @@ impl Report {
     pub(crate) fn has_failure_of_ours(&self) -> bool {
         self.all
             .iter()
-            .any(|results| results.failures.iter().any(|(program, _, _)| [OURS, QUEUE].contains(program)))
+            .any(|results| results.failures.iter().any(|(program, _, _)| [OURS, QUEUE, UDP].contains(program)))
     }
 
     /// Whatever is not in the tables, and why.
@@ -133,6 +133,7 @@ fn who(program: &str) -> &str {
         FLOORS => "floor",
         OURS => "ours",
         QUEUE => "ours (queue)",
+        UDP => "ours (UDP)",
         PYTHON => "Python",
         peer => short(peer),
     }

@@ -4,6 +4,7 @@
 mod fork;
 mod round_trip;
 mod stream;
+mod udp;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ const WORKLOADS: &[Workload] = &[
     Workload::new("floor_unix_flood_framed", "the flood over Unix sockets", 5_000_000),
     Workload::new("floor_unix_copy_64k", "64 KiB written and read over Unix sockets", 20_000),
     Workload::new("floor_unix_copy_1m", "1 MiB written and read over Unix sockets", 2_000),
+    Workload::new("floor_udp_rtt_mio", "64 bytes there and back by UDP, with a readiness loop", 20_000),
     Workload::new("floor_fork", "fork, a byte over a pipe, exit, wait", 2_000),
     Workload::new("floor_fork_idle_pss", "bytes a forked process that sleeps", 1_000),
     Workload::new("floor_exec", "the same as the fork, with a new image", 500),
@@ -55,6 +57,7 @@ fn measure(job: Job) -> Figures {
         "floor_unix_flood_framed" => stream::flood_unix(job),
         "floor_unix_copy_64k" => stream::copy_unix(job, stream::COPY_64K_UNIX),
         "floor_unix_copy_1m" => stream::copy_unix(job, stream::COPY_1M_UNIX),
+        "floor_udp_rtt_mio" => udp::measure(job),
         "floor_fork" => fork::create(job),
         "floor_fork_idle_pss" => fork::idle(job),
         "floor_exec" => fork::exec(job),
@@ -73,6 +76,7 @@ fn side(role: &str, port: u16) -> Result<(), String> {
         stream::FLOOD_UNIX => stream::send_frames(process_harness::stream_of_near_side()?),
         stream::COPY_64K_UNIX => stream::send_blocks(process_harness::stream_of_near_side()?, 64 << 10),
         stream::COPY_1M_UNIX => stream::send_blocks(process_harness::stream_of_near_side()?, 1 << 20),
+        udp::ECHO => udp::echo(process_harness::connect_back(port)?),
         _ => round_trip::echo(process_harness::connect_back(port)?, role),
     }
 }

@@ -3,12 +3,24 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// What kind of socket has the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One that listens for connections.
+    Tcp,
+    /// One that takes datagrams from anywhere.
+    Udp,
+}
+
 /// Who listens there: "process 4711 (nginx) of user 1000", or as much of that as can be found out.
-pub(crate) fn of(place: SocketAddr) -> String {
-    let tables =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+pub fn of(kind: Kind, place: SocketAddr) -> String {
+    let (tables, state) = match kind {
+        Kind::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
+        Kind::Udp => (["/proc/net/udp", "/proc/net/udp6"], "07"),
+    };
+    let tables = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
     let listeners: Vec<Listener> =
-        tables.iter().flat_map(|table| table.lines().filter_map(listener)).collect();
+        tables.iter().flat_map(|table| table.lines().filter_map(|line| listener(line, state))).collect();
     let holds = |listener: &&Listener| listener.holds(place);
     let Some(found) = listeners.iter().find(holds) else { return "another program".into() };
     match process_with(found.inode) {
@@ -32,15 +44,14 @@ impl Listener {
     }
 }
 
-/// A line of `/proc/net/tcp` that is about a listener.
-fn listener(line: &str) -> Option<Listener> {
-    const LISTENS: &str = "0A";
+/// A line of `/proc/net/tcp` or its like that is about a socket in this state.
+fn listener(line: &str, wanted: &str) -> Option<Listener> {
     let mut columns = line.split_ascii_whitespace().skip(1);
     let place = socket_address(columns.next()?)?;
     let state = columns.nth(1)?;
     let user = columns.nth(3)?.parse().ok()?;
     let inode = columns.nth(1)?.parse().ok()?;
-    (state == LISTENS).then_some(Listener { place, user, inode })
+    (state == wanted).then_some(Listener { place, user, inode })
 }
 
 /// `0100007F:1F90`: the address in words of 32 bits as the machine has them, and the port.
@@ -83,27 +94,37 @@ fn process_with(inode: u64) -> Option<(u32, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
 
     #[test]
     fn a_listener_of_this_process_is_found_with_its_number() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let place = listener.local_addr().expect("an address");
-        let holder = of(place);
+        let holder = of(Kind::Tcp, place);
         assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
         drop(listener);
-        assert_eq!(of(place), "another program");
+        assert_eq!(of(Kind::Tcp, place), "another program");
+    }
+
+    #[test]
+    fn a_socket_for_datagrams_is_found_with_its_number() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let place = socket.local_addr().expect("an address");
+        let holder = of(Kind::Udp, place);
+        assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
+        drop(socket);
+        assert_eq!(of(Kind::Udp, place), "another program");
     }
 
     #[test]
     fn lines_of_the_table_are_read() {
         let line = "   1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0";
-        let found = listener(line).expect("a listener");
+        let found = listener(line, "0A").expect("a listener");
         assert_eq!((found.user, found.inode), (1000, 4711));
         assert_eq!(found.place, SocketAddr::from(([127, 0, 0, 1], 8080)));
-        assert!(listener(&line.replace(" 0A ", " 01 ")).is_none());
+        assert!(listener(&line.replace(" 0A ", " 01 "), "0A").is_none());
         let six = line.replace("0100007F", "00000000000000000000000001000000");
-        assert_eq!(listener(&six).expect("a listener").place.to_string(), "[::1]:8080");
-        assert!(listener("  sl  local_address rem_address   st tx_queue").is_none());
+        assert_eq!(listener(&six, "0A").expect("a listener").place.to_string(), "[::1]:8080");
+        assert!(listener("  sl  local_address rem_address   st tx_queue", "0A").is_none());
     }
 }

@@ -1,0 +1,73 @@
+//! The transport of `multiprocUDPBase`: frames between the processes of a system as datagrams (guide section 9.5).
+//!
+//! A value for the process host, and nothing that an application calls:
+//!
+//! ```
+//! use thespian_core::transport::Transport;
+//! use thespian_udp::Udp;
+//!
+//! assert_eq!(Udp::default().base(), "multiprocUDPBase");
+//! ```
+//!
+//! # What it promises
+//!
+//! A message of a user is sent once. It arrives once and after those sent to the same target before it, or it is lost: then
+//! it becomes a dead letter, as soon as the target has said so or been found dead (`DeadReason::Lost`). What supervision
+//! rests on, exits and notices and the like, is sent again until it is acknowledged, and never lost. All of that is the
+//! engines' work ([best effort](thespian_core::engine::link#best-effort)). A message has to fit into a datagram: at most
+//! [`LARGEST_MESSAGE`] bytes, and larger ones come back to their senders.
+//!
+//! # The model
+//!
+//! Each process has a *port*: one socket, and a session with each process that it talks to. A session begins with a
+//! [handshake](mod@handshake), in which both sides prove that they have the same secret and belong to the same system; a stranger
+//! costs no memory. From then on each datagram is sealed, and counted, so that none is taken twice. Small frames to one process
+//! that are sent together share a datagram. What the host says to another process itself (control messages) is cut into
+//! parts, and repeated until it is there.
+//!
+//! A process that ends says so. One that was killed is found out by the system, which tells a sender that nobody is at
+//! a place of this machine; or by its successor, which has no such session. Nobody tells of another machine's
+//! end: what is sent there expires. A client and its admin ask whether the other is there when they have not heard of
+//! it for a while; no other session costs anything while nobody uses it.
+//!
+//! # Where it listens, and the secret
+//!
+//! As `thespian-tcp`: at `127.0.0.1`, unless [`Udp::bind`] or the variable `THESPIAN_BASE_IPADDR` say otherwise; the admin at the
+//! port that the capability `Admin Port` names (1029 by default, 0 for any), every other process at a port that the system picks.
+//! The secret is the one in the user's file, unless [`Udp::secret`], [`Udp::secret_file`] or `THESPIAN_SECRET_FILE` name another.
+//! Datagrams are authenticated and not encrypted, so a network in between has to be trusted not to read them.
+//!
+//! # Bounds
+//!
+//! [`PortLimits`]: `connections` bounds sessions (65,536 unless it says otherwise), `strangers` those that are half open (never
+//! fewer than 4,096). The socket's buffers are as large as the system allows, up to 4 MiB (`net.core.rmem_max`; twice that as the
+//! system counts), and what is on its way between two actors is bounded by a quarter of that. How many datagrams did not fit is
+//! counted by the system (`SO_RXQ_OVFL`) and told to the log. 4 MiB wait for a socket that takes no more; beyond that they
+//! are lost, and counted by whoever misses them.
+//!
+//! # Dependencies
+//!
+//! `thespian-transport` (secrets, watched descriptors, who holds a place), `mio` (readiness), `socket2` and `nix` (buffers, and
+//! the system's word of what was dropped and what nobody was there for), `hmac` (proofs), `siphasher` (seals: SipHash-2-4 of 128
+//! bits, a keyed hash made for short inputs; 0.1 us for a small message, where HMAC-SHA256 takes 0.5), `getrandom` (nonces), `serde`
+//! (settings, and words of the handshake), `log` (what was lost, and who was refused).
+
+#![forbid(unsafe_code)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("thespian-udp learns of lost datagrams as Linux tells of them, and runs nowhere else yet");
+
+mod attach;
+mod control;
+mod datagram;
+pub mod handshake;
+mod port;
+#[doc(hidden)]
+pub mod probe;
+mod session;
+mod settings;
+mod socket;
+mod window;
+
+pub use settings::{ADDRESS_VARIABLE, ADMIN_PORT, DEFAULT_ADMIN_PORT, LARGEST_MESSAGE, NAME, Udp};
+pub use thespian_transport::PortLimits;
