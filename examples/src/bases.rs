@@ -74,6 +74,13 @@ fn parser() -> impl TypedValueParser<Value = &'static Base> {
         .try_map(|name| find(&name).ok_or("no such base"))
 }
 
+fn take_down<T, E: From<Error>>(system: &ActorSystem, result: Result<T, E>) -> Result<T, E> {
+    let down = system.shutdown();
+    let value = result?;
+    down?;
+    Ok(value)
+}
+
 impl Choice {
     /// Starts a system, does the work with it, and takes it down, whatever becomes of the work, and also when the program is
     /// interrupted meanwhile: a system with processes would outlive it.
@@ -89,9 +96,20 @@ impl Choice {
         let result = work(&system);
         // If it was interrupted, the program ends here.
         drop(watched);
-        let down = system.shutdown();
-        let value = result?;
-        down?;
-        Ok(value)
+        take_down(&system, result)
+    }
+
+    /// The same for a program that looks after interruptions itself: its work is over when there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the system or the work fails with.
+    pub fn run_until_done<T, E: From<Error>>(
+        self,
+        work: impl FnOnce(&ActorSystem) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let system = (self.base.choose)(ActorSystem::builder()).start()?;
+        let result = work(&system);
+        take_down(&system, result)
     }
 }

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let Args { listen, choice } = Args::parse();
     let outcome = interrupts().map_err(|error| error.to_string()).and_then(|mut interrupts| {
         choice
-            .run(|system| serve(system, listen, &mut interrupts).map_err(Problem))
+            .run_until_done(|system| serve(system, listen, &mut interrupts).map_err(Problem))
             .map_err(|Problem(text)| text)
     });
     match outcome {
