@@ -71,11 +71,15 @@ impl From<&[u8]> for Payload {
 }
 
 impl From<Vec<u8>> for Payload {
-    fn from(bytes: Vec<u8>) -> Payload {
-        match bytes.len() {
-            0..=Payload::INLINE => Payload::from(&bytes[..]),
-            _ => Payload(Repr::Shared(Arc::new(bytes), 0)),
+    fn from(mut bytes: Vec<u8>) -> Payload {
+        if bytes.len() <= Payload::INLINE {
+            return Payload::from(&bytes[..]);
         }
+        // It may be kept for long, and nobody counts room that it does not use.
+        if bytes.capacity() / 2 > bytes.len() {
+            bytes.shrink_to_fit();
+        }
+        Payload(Repr::Shared(Arc::new(bytes), 0))
     }
 }
 
@@ -121,5 +125,13 @@ mod tests {
         assert_eq!(payload.as_ptr(), at);
         assert_eq!(payload.clone().as_ptr(), at);
         assert_eq!(payload.behind(10).as_ptr(), at.wrapping_add(10));
+    }
+
+    #[test]
+    fn a_large_one_has_no_more_than_twice_the_room_it_needs() {
+        let mut bytes = Vec::with_capacity(10_000);
+        bytes.extend([1; 1000]);
+        let Repr::Shared(kept, _) = Payload::from(bytes).0 else { panic!("1,000 bytes are many") };
+        assert!(kept.capacity() <= 2 * kept.len(), "{}", kept.capacity());
     }
 }
