@@ -32,8 +32,8 @@ pub(crate) const AGAIN_AT_MOST: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(2);
 
 /// How long an admin and a client say nothing to each other before they ask whether the other is there: nothing else
-/// would tell them.
-const CLIENT_ASKS: Duration = Duration::from_millis(500);
+/// would tell them. An end is found out within twice this, because what was heard just before it counts.
+const CLIENT_ASKS: Duration = Duration::from_millis(300);
 const ADMIN_ASKS: Duration = Duration::from_secs(2);
 
 /// How long another machine may say nothing to questions, or take no control message.
