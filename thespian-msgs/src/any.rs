@@ -66,6 +66,7 @@ impl Head {
 /// forgotten without unsafe code. The `None` that is left is dropped at once.
 trait Carried: Any + Send {
     fn body(&self) -> &dyn ErasedMessage;
+    fn value_type(&self) -> TypeId;
 }
 
 impl<M: ErasedMessage> Carried for Option<M> {
@@ -75,6 +76,11 @@ impl<M: ErasedMessage> Carried for Option<M> {
             Some(message) => message,
             None => &(),
         }
+    }
+
+    #[inline]
+    fn value_type(&self) -> TypeId {
+        TypeId::of::<M>()
     }
 }
 
@@ -119,6 +125,21 @@ impl AnyMessage {
     #[inline]
     pub fn is_system(&self) -> bool {
         self.0.head.has(SYSTEM)
+    }
+
+    /// Which Rust type the message is a value of; `None` for one that came encoded, whose type is known by its name alone. For
+    /// an actor that looks at every message for several types, and mostly gets the same other one.
+    ///
+    /// ```
+    /// use std::any::TypeId;
+    /// use thespian_msgs::AnyMessage;
+    ///
+    /// assert_eq!(AnyMessage::new(7_u32).value_type(), Some(TypeId::of::<u32>()));
+    /// assert_eq!(AnyMessage::encoded(vec!["u32".into()], vec![7]).value_type(), None);
+    /// ```
+    #[inline]
+    pub fn value_type(&self) -> Option<TypeId> {
+        (!self.0.head.has(ENCODED)).then(|| self.0.content.value_type())
     }
 
     /// Whether the message is of type `M` itself (not of a type that extends it).

@@ -83,6 +83,8 @@ impl Init {
             return;
         }
         let Ok(stdin) = sys::take_stdin() else { return };
+        // What is forked from here inherits this too.
+        sys::keep_freed_memory();
         // What the starter had open without closing it on exec is none of the system's, which may outlive it.
         sys::keep_only(&[stdin.as_raw_fd()]);
         match mark {

@@ -1,5 +1,6 @@
 //! The actor behind the troupe's one address.
 
+use std::any::TypeId;
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
@@ -88,6 +89,8 @@ pub struct Troupe<W> {
     /// Whether there have been workers that could be: a timer that is set costs something with every message.
     is_spread: bool,
     exiting: bool,
+    /// The type of the last message that was work for its type alone: mostly the next one has the same.
+    usual_work: Option<TypeId>,
     tally: Tally,
     worker: PhantomData<fn() -> W>,
 }
@@ -583,6 +586,7 @@ impl<W: Actor> Actor for Troupe<W> {
             inquires: false,
             is_spread: false,
             exiting: false,
+            usual_work: None,
             tally: Tally::default(),
             worker: PhantomData,
         })
@@ -593,6 +597,10 @@ impl<W: Actor> Actor for Troupe<W> {
         if message.is_system() {
             self.empty_tray(ctx);
             self.system(message, ctx);
+        } else if self.usual_work.is_some() && message.value_type() == self.usual_work {
+            let copy = message.duplicate()?;
+            self.empty_tray(ctx);
+            self.take(message, copy, ctx);
         } else if let Some(word) = message.downcast_ref::<Word>() {
             self.empty_tray(ctx);
             match *word {
@@ -609,6 +617,8 @@ impl<W: Actor> Actor for Troupe<W> {
             self.command(command, ctx);
         } else {
             let copy = message.duplicate()?;
+            // A text is work or not by what it says.
+            self.usual_work = message.value_type().filter(|usual| *usual != TypeId::of::<String>());
             self.empty_tray(ctx);
             self.take(message, copy, ctx);
         }

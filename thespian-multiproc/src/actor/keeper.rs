@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 pub(crate) const TICK: Duration = Duration::from_millis(25);
 
 /// After how many looks at which nothing had happened the keeper goes to sleep.
-const QUIET: u32 = 8;
+const QUIET: u32 = 2;
 
 /// What the main thread tells the keeper: a counter that is odd while a handler runs.
 pub(crate) struct Pulse {

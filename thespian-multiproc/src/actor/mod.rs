@@ -86,7 +86,6 @@ pub(crate) fn run(
     inherited: Inherited,
 ) -> ! {
     let address = begin.address;
-    sys::keep_freed_memory();
     sys::set_title(&format!("thespian actor {} {address}", kind.name()));
     if let Some(source) = LogSource::installed() {
         source.identify(address, &kind.name());
