@@ -45,7 +45,7 @@
 //! # Dependencies
 //!
 //! `thespian-transport` (the port), `mio` (its sockets), `socket2` (a listener with a backlog that fits a system that starts,
-//! and questions to silent machines), `serde` (settings).
+//! and questions to silent machines).
 
 #![forbid(unsafe_code)]
 

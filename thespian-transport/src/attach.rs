@@ -6,7 +6,7 @@ use thespian_core::transport::{Attached, Locator};
 use thespian_core::{AttachProblem, Error};
 
 use crate::connection::Failure;
-use crate::handshake::{Refused, VERSIONS};
+use crate::handshake::VERSIONS;
 use crate::port::StreamPort;
 use crate::sockets::Sockets;
 
@@ -37,17 +37,9 @@ pub fn attach<S: Sockets>(
     let problem = match failed {
         Failure::NobodyListens => return Ok(None),
         Failure::Late => AttachProblem::Silent { waited: limit, holder: holder() },
-        Failure::Refused(Refused::OtherBase(base)) => AttachProblem::OtherBase { base },
-        Failure::Refused(Refused::OtherVersion(oldest, newest)) => {
-            AttachProblem::OtherVersion { theirs: (oldest, newest), ours: VERSIONS }
-        }
-        Failure::Refused(Refused::WrongSecret) => AttachProblem::WrongSecret { holder: holder() },
-        Failure::Refused(Refused::ShuttingDown) => AttachProblem::ShuttingDown,
-        Failure::Refused(Refused::Full(limit)) => AttachProblem::Full { limit },
+        Failure::Refused(refused) => refused.problem(VERSIONS, holder),
         Failure::Outsider(who) => AttachProblem::Foreign { holder: who },
-        Failure::Closed { .. } | Failure::Refused(Refused::Foreign | Refused::OtherSystem) => {
-            AttachProblem::Foreign { holder: holder() }
-        }
+        Failure::Closed { .. } => AttachProblem::Foreign { holder: holder() },
         Failure::Unreachable(error) => {
             return cannot(format!("whether a system runs at {place} cannot be found out: {error}"));
         }

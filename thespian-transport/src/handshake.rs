@@ -27,7 +27,7 @@ use std::sync::Arc;
 use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use thespian_core::transport::Role;
-use thespian_core::{DecodeLimits, SystemId, decode, encode};
+use thespian_core::{AttachProblem, DecodeLimits, SystemId, decode, encode};
 
 use crate::secret::Secret;
 
@@ -91,6 +91,23 @@ pub enum Refused {
     ShuttingDown,
     /// There is no room. The bound that is reached.
     Full(String),
+}
+
+impl Refused {
+    /// The same for a program that wanted to join: what is there instead of a system of its own. `holder` says who has the
+    /// place.
+    pub fn problem(self, ours: (u16, u16), holder: impl Fn() -> String) -> AttachProblem {
+        match self {
+            Refused::OtherBase(base) => AttachProblem::OtherBase { base },
+            Refused::OtherVersion(oldest, newest) => {
+                AttachProblem::OtherVersion { theirs: (oldest, newest), ours }
+            }
+            Refused::WrongSecret => AttachProblem::WrongSecret { holder: holder() },
+            Refused::ShuttingDown => AttachProblem::ShuttingDown,
+            Refused::Full(limit) => AttachProblem::Full { limit },
+            Refused::Foreign | Refused::OtherSystem => AttachProblem::Foreign { holder: holder() },
+        }
+    }
 }
 
 /// One side of one handshake.

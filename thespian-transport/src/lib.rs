@@ -55,6 +55,7 @@ mod connection;
 pub mod framing;
 pub mod handshake;
 pub mod holder;
+pub mod internet;
 mod limits;
 pub mod notices;
 mod outbox;

@@ -50,7 +50,7 @@
 //! `thespian-transport` (secrets, watched descriptors, who holds a place), `mio` (readiness), `socket2` and `nix` (buffers, and
 //! the system's word of what was dropped and what nobody was there for), `hmac` (proofs), `siphasher` (seals: SipHash-2-4 of 128
 //! bits, a keyed hash made for short inputs; 0.1 us for a small message, where HMAC-SHA256 takes 0.5), `getrandom` (nonces), `serde`
-//! (settings, and words of the handshake), `log` (what was lost, and who was refused).
+//! (words of the handshake), `log` (what was lost, and who was refused).
 
 #![forbid(unsafe_code)]
 
