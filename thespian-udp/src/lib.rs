@@ -67,6 +67,7 @@ pub mod probe;
 mod session;
 mod settings;
 mod socket;
+mod timer;
 mod window;
 
 pub use settings::{ADDRESS_VARIABLE, ADMIN_PORT, DEFAULT_ADMIN_PORT, LARGEST_MESSAGE, NAME, Udp};

@@ -9,48 +9,65 @@ use thespian_core::transport::wire::Decoder;
 use thespian_core::transport::{PeerId, PortEvent, Role};
 use thespian_transport::handshake::Refused;
 
-use super::{COUNT_EVERY, SHARE, UdpPort, random, register};
+use super::{ALONE, COUNT_EVERY, SHARE, UdpPort, random, register};
 use crate::datagram::{Item, SESSION, Seal, Sealed, UNKNOWN};
 use crate::handshake::{self, Cookie, ERA_SECONDS, Hello, MAGIC, Nonce, Proof, Talk, Welcome, Word};
 use crate::session::{Failure, HalfOpen, Session, Stage};
 use crate::socket::{Sent, Socket};
 
 impl UdpPort {
-    /// Takes the datagrams that are there, or as many as the host's turn allows.
-    pub(super) fn receive(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    /// Takes the datagrams that are there, or as many as the host's turn allows: one, where they come alone and not `all` are
+    /// wanted. Whether there were any.
+    pub(super) fn receive(&mut self, all: bool, happened: &mut dyn FnMut(PortEvent)) -> bool {
         if self.has_word {
             self.take_undelivered(happened);
         }
         if !self.may_receive {
-            return;
+            return false;
         }
-        self.may_receive = false;
         let mut scratch = std::mem::take(&mut self.scratch);
         self.receives = self.receives.wrapping_add(1);
         let counts = self.receives.is_multiple_of(COUNT_EVERY);
-        for at in 0..=SHARE {
-            if at == SHARE {
-                self.may_receive = true;
-                break;
-            }
+        let share = if self.come_alone && !all { 1 } else { SHARE };
+        let mut taken = 0;
+        while self.may_receive && taken < share {
             // The count of those that the system dropped comes with each, for a price.
-            let received = match at {
+            let received = match taken {
                 0 if counts => self.socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
                     self.note_overrun(dropped);
                     (length, from)
                 }),
                 _ => self.socket.receive(&mut scratch),
             };
+            taken += 1;
             match received {
                 Ok((length, from)) => self.datagram(&scratch[..length], from, happened),
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => break,
+                    io::ErrorKind::WouldBlock => {
+                        taken -= 1;
+                        self.may_receive = false;
+                    }
                     io::ErrorKind::Interrupted | io::ErrorKind::InvalidData => {}
                     _ => self.take_undelivered(happened),
                 },
             }
         }
         self.scratch = scratch;
+        self.note_company(taken);
+        taken > 0
+    }
+
+    /// Notes whether datagrams come one at a time.
+    #[inline]
+    fn note_company(&mut self, taken: usize) {
+        if !self.may_receive {
+            self.found_one = 0;
+            self.come_alone = taken <= 1;
+        } else if taken == 1 {
+            self.found_one += 1;
+            // More than one may be there each time, without anybody having looked.
+            self.come_alone &= self.found_one < ALONE;
+        }
     }
 
     #[inline]
@@ -412,7 +429,7 @@ impl UdpPort {
     pub(super) fn move_away(&mut self) {
         let mut queued = std::mem::take(&mut self.queued);
         self.may_receive = true;
-        self.receive(&mut |event| queued.push_back(event));
+        self.receive(true, &mut |event| queued.push_back(event));
         self.queued = queued;
         self.send_dirty();
         let Ok(here) = self.socket.udp.local_addr() else { return };
