@@ -8,6 +8,7 @@
 //! the port looks for another, before it asks the system to wake it: often the answer is there by then.
 
 mod arriving;
+mod lanes;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -30,6 +31,7 @@ use thespian_transport::notices::Notices;
 use thespian_transport::secret::Secret;
 use thespian_transport::watch::{WATCHED, Watches};
 
+use self::lanes::{LANE, Lanes};
 use crate::datagram::{Item, LARGEST, Seal, unknown};
 use crate::handshake;
 use crate::session::{Connecting, Failure, Session, Stage};
@@ -93,7 +95,9 @@ pub(crate) struct UdpPort {
     /// What has happened and was not told yet.
     queued: VecDeque<PortEvent>,
     scratch: Box<[u8]>,
+    /// Whether the socket may have something to read.
     may_receive: bool,
+    lanes: Lanes,
     /// Whether datagrams come one at a time, as far as is known, and how many turns in a row found one.
     come_alone: bool,
     found_one: u32,
@@ -201,6 +205,7 @@ impl UdpPort {
             // One byte more than there can be, so that a longer datagram is not taken for a whole one.
             scratch: vec![0; LARGEST + 21].into_boxed_slice(),
             may_receive: false,
+            lanes: Lanes::default(),
             come_alone: true,
             found_one: 0,
             unasked: 0,
@@ -302,7 +307,8 @@ impl UdpPort {
 
     /// A session is no more.
     fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut dyn FnMut(PortEvent)) {
-        if let Some(session) = self.sessions.remove(&peer.0) {
+        if let Some(mut session) = self.sessions.remove(&peer.0) {
+            self.forget_lane(peer, session.lane.take());
             if let Some(at) = session.listed {
                 self.deadlines.remove(&(at, peer));
             }
@@ -405,10 +411,14 @@ impl UdpPort {
             let Some(session) = self.sessions.get_mut(&peer.0) else { continue };
             session.is_listed_dirty = false;
             let sent = session.flush(&mut self.socket, Instant::now);
+            let wants_lane = session.wants_lane();
             if !matches!(sent, Sent::Yes) {
                 self.not_sent(peer, &sent);
             }
             self.list_deadline(peer);
+            if wants_lane {
+                self.want_lane(peer);
+            }
         }
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
@@ -464,9 +474,15 @@ impl UdpPort {
         self.receive(timeout.is_some_and(|timeout| timeout.is_zero()), happened);
     }
 
+    /// Whether something may be there to read.
+    #[inline]
+    fn may_receive(&self) -> bool {
+        self.may_receive || self.lanes.may_receive()
+    }
+
     /// Until when there is nothing to do, unless something happens.
     fn due(&self, timeout: Option<Duration>) -> Due {
-        if self.may_receive || self.has_word || !self.dirty.is_empty() || self.watches.has_ready() {
+        if self.may_receive() || self.has_word || !self.dirty.is_empty() || self.watches.has_ready() {
             return Due::Now;
         }
         let due = match timeout {
@@ -507,6 +523,9 @@ impl UdpPort {
                 self.has_word |= event.is_error();
             } else if token == TIMER {
                 self.timer.has_run_out();
+            } else if token.0 & LANE != 0 {
+                self.has_word |= event.is_error();
+                self.lanes.is_readable(PeerId(token.0 as u32));
             } else if token.0 & WATCHED != 0 {
                 let descriptor = (token.0 & !WATCHED) as RawFd;
                 for key in self.watches.ready(descriptor, event) {
@@ -632,7 +651,7 @@ impl Port for UdpPort {
         self.queued.drain(..).for_each(&mut *happened);
         self.send_dirty();
         let is_looking = timeout == Some(Duration::ZERO);
-        if !is_looking && self.may_receive && self.unasked < UNASKED && self.receive(false, happened) {
+        if !is_looking && self.may_receive() && self.unasked < UNASKED && self.receive(false, happened) {
             self.unasked += 1;
         } else {
             self.unasked = 0;

@@ -39,6 +39,9 @@ const ADMIN_ASKS: Duration = Duration::from_secs(2);
 /// How long another machine may say nothing to questions, or take no control message.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// After how many datagrams a session is to have a [lane](crate::port::lanes) of its own.
+const MUCH: u64 = 64;
+
 /// How many of the datagrams that were sent last the other side may say it has no session for.
 const REMEMBERED: usize = 16;
 
@@ -81,6 +84,8 @@ pub(crate) struct Session {
     pub(crate) listed: Option<Instant>,
     /// Which system it leads to, once it is up.
     pub(crate) system: Option<SystemId>,
+    pub(crate) lane: Option<Box<Socket>>,
+    pub(crate) has_asked_for_lane: bool,
 }
 
 /// How far it is.
@@ -180,6 +185,8 @@ impl Session {
             until: None,
             listed: None,
             system: None,
+            lane: None,
+            has_asked_for_lane: false,
         }
     }
 
@@ -273,9 +280,21 @@ impl Session {
         if let Some(seal) = bytes.last_chunk() {
             self.last_seals[self.counter as usize % REMEMBERED] = *seal;
         }
-        let sent = socket.send(bytes, self.remote);
+        let sent = match &mut self.lane {
+            // What waits for room goes first.
+            Some(lane) if !socket.has_unsent() => lane.send_there(bytes),
+            _ => None,
+        };
+        let sent = sent.unwrap_or_else(|| socket.send(bytes, self.remote));
         self.draft.clear();
         sent
+    }
+
+    /// Whether so much has been said that a lane is worth its price, and was not asked for. Between machines it is not: there
+    /// the network takes longer than the system does to find the way.
+    #[inline]
+    pub(crate) fn wants_lane(&self) -> bool {
+        self.counter >= MUCH && !self.has_asked_for_lane && self.remote.ip().is_loopback() && !self.is_leaving
     }
 
     /// Says something that has to arrive.

@@ -22,45 +22,66 @@ impl UdpPort {
         if self.has_word {
             self.take_undelivered(happened);
         }
-        if !self.may_receive {
+        if !self.may_receive() {
             return false;
         }
-        let mut scratch = std::mem::take(&mut self.scratch);
         self.receives = self.receives.wrapping_add(1);
-        let counts = self.receives.is_multiple_of(COUNT_EVERY);
         let share = if self.come_alone && !all { 1 } else { SHARE };
         let mut taken = 0;
-        while self.may_receive && taken < share {
-            // The count of those that the system dropped comes with each, for a price.
-            let received = match taken {
-                0 if counts => self.socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
+        if self.may_receive {
+            (taken, self.may_receive) = self.take(None, share, happened);
+            if !self.may_receive {
+                self.is_empty();
+            }
+        }
+        if self.lanes.may_receive() {
+            taken += self.receive_by_lanes(share - taken, happened);
+        }
+        self.note_company(taken);
+        taken > 0
+    }
+
+    /// Takes at most so many datagrams from a lane, or from the port's own socket. How many there were, and whether there may
+    /// be more.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        mut lane: Option<&mut Socket>,
+        most: usize,
+        happened: &mut dyn FnMut(PortEvent),
+    ) -> (usize, bool) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        // The count of those that the system dropped comes with each, for a price.
+        let mut counts = self.receives.is_multiple_of(COUNT_EVERY);
+        let mut taken = 0;
+        while taken < most {
+            let socket = lane.as_deref_mut().unwrap_or(&mut self.socket);
+            let received = match std::mem::take(&mut counts) {
+                true => socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
                     self.note_overrun(dropped);
                     (length, from)
                 }),
-                _ => self.socket.receive(&mut scratch),
+                false => socket.receive(&mut scratch),
             };
-            taken += 1;
             match received {
                 Ok((length, from)) => self.datagram(&scratch[..length], from, happened),
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => {
-                        taken -= 1;
-                        self.may_receive = false;
-                    }
+                    io::ErrorKind::WouldBlock => break,
                     io::ErrorKind::Interrupted | io::ErrorKind::InvalidData => {}
-                    _ => self.take_undelivered(happened),
+                    // The next wait asks for it.
+                    _ => self.has_word = true,
                 },
             }
+            taken += 1;
         }
         self.scratch = scratch;
-        self.note_company(taken);
-        taken > 0
+        (taken, taken == most)
     }
 
     /// Notes whether datagrams come one at a time.
     #[inline]
     fn note_company(&mut self, taken: usize) {
-        if !self.may_receive {
+        if !self.may_receive() {
             self.found_one = 0;
             self.come_alone = taken <= 1;
         } else if taken == 1 {
@@ -95,11 +116,18 @@ impl UdpPort {
     fn take_undelivered(&mut self, happened: &mut dyn FnMut(PortEvent)) {
         self.has_word = false;
         while let Some(place) = self.socket.undelivered() {
-            for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
-                let is_connecting = self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
-                let failure = if is_connecting { Failure::NobodyListens } else { Failure::Closed };
-                self.end(peer, failure, happened);
-            }
+            self.is_nobody_at(place, happened);
+        }
+        for place in self.undelivered_by_lanes() {
+            self.is_nobody_at(place, happened);
+        }
+    }
+
+    fn is_nobody_at(&mut self, place: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+        for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
+            let is_connecting = self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
+            let failure = if is_connecting { Failure::NobodyListens } else { Failure::Closed };
+            self.end(peer, failure, happened);
         }
     }
 
@@ -171,6 +199,7 @@ impl UdpPort {
         let from = std::mem::replace(&mut session.remote, to);
         self.by_remote.entry(to).or_default().push(peer);
         self.forget_remote(from, peer);
+        self.close_lane(peer);
     }
 
     /// The other side has shown that it has the keys of the session.
@@ -432,6 +461,7 @@ impl UdpPort {
         self.receive(true, &mut |event| queued.push_back(event));
         self.queued = queued;
         self.send_dirty();
+        self.close_lanes();
         let Ok(here) = self.socket.udp.local_addr() else { return };
         let moved = Socket::at(SocketAddr::new(here.ip(), 0)).and_then(|mut socket| {
             register(&self.poll, &mut socket)?;
