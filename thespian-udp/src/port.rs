@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use mio::{Events, Interest as Readiness, Poll, Token};
-use thespian_core::engine::link::{Carrier, Frame};
+use thespian_core::engine::link::{Carrier, FrameRef};
 use thespian_core::transport::wire::Encoder;
-use thespian_core::transport::{Interest, Locator, NotOpen, PeerId, Port, PortEvent};
+use thespian_core::transport::{Happened, Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 use thespian_transport::PortLimits;
 use thespian_transport::handshake::{Local, Refused};
@@ -206,7 +206,7 @@ impl UdpPort {
         let mut happened = VecDeque::new();
         let outcome = loop {
             let left = end.saturating_duration_since(Instant::now());
-            self.wait(Some(left), &mut |event| happened.push_back(event));
+            self.wait(Some(left), &mut |event| happened.push_back(event.to_event()));
             if let Some((_, Some(failure))) = self.awaited.take_if(|(_, failure)| failure.is_some()) {
                 break Err(failure);
             }
@@ -271,7 +271,7 @@ impl UdpPort {
     }
 
     /// A session is no more.
-    fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut dyn FnMut(PortEvent)) {
+    fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut Happened<'_>) {
         if let Some(session) = self.sessions.remove(&peer.0) {
             if let Some(at) = session.listed {
                 self.deadlines.remove(&(at, peer));
@@ -423,7 +423,7 @@ impl UdpPort {
         Some(timeout.map_or(left, |timeout| timeout.min(left)))
     }
 
-    fn take_events(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn take_events(&mut self, happened: &mut Happened<'_>) {
         for event in &self.events {
             let token = event.token();
             if token == SOCKET {
@@ -438,7 +438,7 @@ impl UdpPort {
         }
     }
 
-    fn expire(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn expire(&mut self, happened: &mut Happened<'_>) {
         if self.deadlines.is_empty() {
             return;
         }
@@ -492,8 +492,8 @@ impl Port for UdpPort {
     }
 
     #[inline]
-    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: &Frame) {
-        self.put(peer, Item::Frame, |out| Encoder::plain().frame(out, &from, &to, frame));
+    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
+        self.put(peer, Item::Frame, |out| Encoder::plain().frame(out, &from, &to, &frame));
     }
 
     fn nobody(&mut self, peer: PeerId, address: ActorAddress, sender: ActorAddress) {
@@ -548,10 +548,10 @@ impl Port for UdpPort {
         self.sessions.get(&peer.0).is_some_and(Session::has_unwritten)
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
+    fn wait(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
         // The host is to hear of what has happened since it last heard.
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
-        self.queued.drain(..).for_each(&mut *happened);
+        self.queued.drain(..).for_each(|event| event.hand_over(happened));
         self.send_dirty();
         let timeout = self.poll_timeout(timeout);
         if let Err(error) = self.poll.poll(&mut self.events, timeout)
@@ -567,7 +567,7 @@ impl Port for UdpPort {
         }
         self.expire(happened);
         self.send_dirty();
-        self.queued.drain(..).for_each(happened);
+        self.queued.drain(..).for_each(|event| event.hand_over(happened));
     }
 
     fn watch(&mut self, descriptor: i32, key: u64, interest: Interest) -> Result<(), NotOpen> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use log::warn;
 use thespian_core::transport::wire::Decoder;
-use thespian_core::transport::{PeerId, PortEvent, Role};
+use thespian_core::transport::{Happened, PeerId, PortEvent, Role};
 use thespian_transport::handshake::Refused;
 
 use super::{COUNT_EVERY, SHARE, UdpPort, random, register};
@@ -17,7 +17,7 @@ use crate::socket::{Sent, Socket};
 
 impl UdpPort {
     /// Takes the datagrams that are there, or as many as the host's turn allows.
-    pub(super) fn receive(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    pub(super) fn receive(&mut self, happened: &mut Happened<'_>) {
         if self.has_word {
             self.take_undelivered(happened);
         }
@@ -75,7 +75,7 @@ impl UdpPort {
 
     /// Ends the sessions with places where nobody is.
     #[cold]
-    fn take_undelivered(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn take_undelivered(&mut self, happened: &mut Happened<'_>) {
         self.has_word = false;
         while let Some(place) = self.socket.undelivered() {
             for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
@@ -87,7 +87,7 @@ impl UdpPort {
     }
 
     #[inline]
-    fn datagram(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn datagram(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         match bytes.first() {
             Some(&SESSION) => self.of_session(bytes, from, happened),
             Some(&UNKNOWN) => self.is_unknown(&bytes[1..], from, happened),
@@ -98,7 +98,7 @@ impl UdpPort {
 
     /// A datagram that is none of ours. It says something only if it comes from where a system is looked for.
     #[cold]
-    fn foreign(&mut self, from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn foreign(&mut self, from: SocketAddr, happened: &mut Happened<'_>) {
         if let Some((awaited, None)) = &self.awaited
             && let Some(session) = self.sessions.get(&awaited.0)
             && session.remote == from
@@ -109,7 +109,7 @@ impl UdpPort {
 
     /// The other side of a session has none.
     #[cold]
-    fn is_unknown(&mut self, seal: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn is_unknown(&mut self, seal: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         let Ok(seal) = Seal::try_from(seal) else { return };
         // Only whoever saw the datagram knows its seal.
         for peer in self.by_remote.get(&from).cloned().unwrap_or_default() {
@@ -120,7 +120,7 @@ impl UdpPort {
     }
 
     #[inline]
-    fn of_session(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn of_session(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         let Some(sealed) = Sealed::read(bytes) else { return };
         let Some(session) = self.sessions.get_mut(&sealed.session).filter(|session| session.has_keys())
         else {
@@ -158,7 +158,7 @@ impl UdpPort {
 
     /// The other side has shown that it has the keys of the session.
     #[cold]
-    fn confirmed(&mut self, peer: PeerId, happened: &mut dyn FnMut(PortEvent)) {
+    fn confirmed(&mut self, peer: PeerId, happened: &mut Happened<'_>) {
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
         session.confirm();
         if let Stage::HalfOpen(half_open) = &session.stage {
@@ -173,7 +173,7 @@ impl UdpPort {
     }
 
     #[inline]
-    fn item(&mut self, peer: PeerId, item: Item, bytes: &[u8], happened: &mut dyn FnMut(PortEvent)) {
+    fn item(&mut self, peer: PeerId, item: Item, bytes: &[u8], happened: &mut Happened<'_>) {
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
         let is_wanted = !session.is_leaving;
         match item {
@@ -222,7 +222,7 @@ impl UdpPort {
     // -- handshakes --------------------------------------------------------------------------------------------
 
     #[cold]
-    fn word(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn word(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         match handshake::read(bytes) {
             Ok(Word::Hello { hello, said, proof }) => self.hello(&hello, said, proof, from),
             Ok(Word::Cookie { nonce, cookie }) => self.cookie(&nonce, cookie, from),
@@ -245,7 +245,7 @@ impl UdpPort {
         }
     }
 
-    fn foreign_version(&mut self, reason: Refused, from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn foreign_version(&mut self, reason: Refused, from: SocketAddr, happened: &mut Happened<'_>) {
         if let Some((awaited, None)) = &self.awaited
             && self.sessions.get(&awaited.0).is_some_and(|session| session.remote == from)
         {
@@ -374,7 +374,7 @@ impl UdpPort {
         said: &[u8],
         proof: &Proof,
         from: SocketAddr,
-        happened: &mut dyn FnMut(PortEvent),
+        happened: &mut Happened<'_>,
     ) {
         let Some(peer) = self.connecting(nonce, from) else { return };
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
@@ -412,7 +412,7 @@ impl UdpPort {
     pub(super) fn move_away(&mut self) {
         let mut queued = std::mem::take(&mut self.queued);
         self.may_receive = true;
-        self.receive(&mut |event| queued.push_back(event));
+        self.receive(&mut |event| queued.push_back(event.to_event()));
         self.queued = queued;
         self.send_dirty();
         let Ok(here) = self.socket.udp.local_addr() else { return };
