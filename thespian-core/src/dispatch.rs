@@ -40,11 +40,10 @@ pub fn dispatch<D: Dispatch>(actor: &mut D, message: &AnyMessage, ctx: &mut Cont
 /// is not, or if the handler passed.
 #[inline]
 pub fn try_handler<M: Message>(level: Level<'_>, handler: impl FnOnce(&M) -> Handled) -> Option<Handled> {
-    match level.get::<M>()? {
-        Ok(message) => match handler(message) {
-            Ok(Flow::Super) => None,
-            handled => Some(handled),
-        },
+    // Others may want the value of a message that is not done with: the next handler, or another attempt.
+    match level.with(handler, |handled| !matches!(handled, Ok(Flow::Done)))? {
+        Ok(Ok(Flow::Super)) => None,
+        Ok(handled) => Some(handled),
         Err(error) => {
             Some(Err(Failure::new(format_args!("the message's bytes are not a {}: {error}", M::type_name()))))
         }

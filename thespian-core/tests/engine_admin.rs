@@ -140,7 +140,7 @@ impl Bench {
     /// What the admin answers to a question for the status.
     fn status(&mut self) -> String {
         self.anything().message('z', StatusReq);
-        drain(&mut self.out, &mut self.lines);
+        drain(&self.admin, &mut self.out, &mut self.lines);
         let answer = self.lines.first().expect("an answer").clone();
         self.anything();
         answer.strip_prefix("transmit admin=>z ").expect("the answer comes first").to_string()
@@ -153,8 +153,8 @@ impl Bench {
             match self.out.poll().expect("an answer") {
                 Output::Frame => {
                     let departure = self.out.poll_frame().expect("it is there");
-                    if let Frame::Data { bytes, .. } = departure.frame {
-                        break bytes;
+                    if let Some(Frame::Data { bytes, .. }) = self.admin.departing(&departure) {
+                        break bytes.to_vec();
                     }
                 }
                 _ => continue,
@@ -166,14 +166,14 @@ impl Bench {
 
     #[track_caller]
     fn gives(&mut self, expected: &[&str]) -> &mut Bench {
-        drain(&mut self.out, &mut self.lines);
+        drain(&self.admin, &mut self.out, &mut self.lines);
         compare(&self.lines, expected);
         self.lines.clear();
         self
     }
 
     fn anything(&mut self) -> &mut Bench {
-        drain(&mut self.out, &mut self.lines);
+        drain(&self.admin, &mut self.out, &mut self.lines);
         self.lines.clear();
         self
     }
@@ -236,7 +236,7 @@ fn an_actor_that_fits_no_system_is_reported_with_what_it_lacks() {
 fn an_unknown_type_is_never_launched() {
     let mut admin = Bench::new();
     admin.call(7, 'a', "Nobody");
-    drain(&mut admin.out, &mut admin.lines);
+    drain(&admin.admin, &mut admin.out, &mut admin.lines);
     assert_eq!(admin.lines[0], "discard a");
     assert!(admin.lines[1].starts_with("answer 7 error: "), "{:?}", admin.lines);
     assert!(admin.lines[1].contains("no actor type of that name is registered"), "{:?}", admin.lines);
@@ -451,7 +451,7 @@ fn a_name_that_is_empty_or_too_long_creates_nothing() {
     for bad in ["", "12345"] {
         assert_eq!(admin.claims(bad, 'a'), "a");
         admin.call(7, 'a', named(bad));
-        drain(&mut admin.out, &mut admin.lines);
+        drain(&admin.admin, &mut admin.out, &mut admin.lines);
         assert_eq!(admin.lines[0], "discard a");
         assert!(admin.lines[1].contains("the global name"), "{:?}", admin.lines);
         admin.anything();

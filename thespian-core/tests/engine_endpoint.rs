@@ -53,7 +53,8 @@ impl Bench {
     }
 
     fn frame(&mut self, from: char, frame: Frame) -> &mut Bench {
-        self.told(EndpointInput::Frame(actor(from), frame))
+        self.endpoint.frame(self.now, actor(from), frame.borrow(), &mut self.out);
+        self
     }
 
     fn sends(&mut self, to: char, message: impl IntoMessage) -> &mut Bench {
@@ -94,14 +95,14 @@ impl Bench {
 
     #[track_caller]
     fn gives(&mut self, expected: &[&str]) -> &mut Bench {
-        drain(&mut self.out, &mut self.lines);
+        drain(&self.endpoint, &mut self.out, &mut self.lines);
         compare(&self.lines, expected);
         self.lines.clear();
         self
     }
 
     fn anything(&mut self) -> &mut Bench {
-        drain(&mut self.out, &mut self.lines);
+        drain(&self.endpoint, &mut self.out, &mut self.lines);
         self.lines.clear();
         self
     }

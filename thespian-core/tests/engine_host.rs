@@ -82,7 +82,7 @@ impl Bench {
 
     /// Takes the outputs. That the handler is given nothing while it runs is checked here for every test.
     fn settle(&mut self) -> &mut Bench {
-        for envelope in drain(&mut self.out, &mut self.lines) {
+        for envelope in drain(&self.host, &mut self.out, &mut self.lines) {
             let before = self.in_hand.replace(envelope);
             assert!(before.is_none(), "one delivery is outstanding at any time: {:?}", self.lines);
         }
@@ -111,7 +111,8 @@ impl Bench {
     }
 
     fn frame(&mut self, from: char, frame: Frame) -> &mut Bench {
-        self.told(HostInput::Frame(actor(from), frame))
+        self.host.frame(self.now, actor(from), frame.borrow(), &mut self.out);
+        self.settle()
     }
 
     /// The handler returns, having asked for nothing.
@@ -1208,7 +1209,7 @@ fn finishes(host: &mut Host, envelope: Envelope, mut actions: Actions, out: &mut
 fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children() {
     let (mut host, mut out) = (bare(false), Outputs::new());
     host.arrived(ms(0), letter('a', 'h', "go"), &mut out);
-    let order = drain(&mut out, &mut Vec::new()).remove(0);
+    let order = drain(&host, &mut out, &mut Vec::new()).remove(0);
     let actions = asked(&mut Surroundings::default(), actor('h'), actor('a'), |ctx| {
         ctx.create_actor::<Worker>();
     });
@@ -1216,13 +1217,13 @@ fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children
     let mut lines = Vec::new();
     for spares in [false, true] {
         host.arrived(ms(0), letter('a', 'h', ActorExitRequest::new()), &mut out);
-        let request = drain(&mut out, &mut Vec::new()).remove(0);
+        let request = drain(&host, &mut out, &mut Vec::new()).remove(0);
         if spares && let Some(request) = request.message().downcast_ref::<ActorExitRequest>() {
             request.not_recursive();
         }
         finishes(&mut host, request, Actions::new(1), &mut out);
         lines.clear();
-        drain(&mut out, &mut lines);
+        drain(&host, &mut out, &mut lines);
     }
     compare(&lines, &["credit a 1"]);
 }
@@ -1231,7 +1232,7 @@ fn a_second_exit_request_changes_nothing_even_if_its_handler_spares_the_children
 fn own_messages_that_come_back_are_not_taken_for_others() {
     let (mut host, mut out) = (bare(false), Outputs::new());
     host.arrived(ms(0), letter('a', 'h', "go"), &mut out);
-    let order = drain(&mut out, &mut Vec::new()).remove(0);
+    let order = drain(&host, &mut out, &mut Vec::new()).remove(0);
     let actions = asked(&mut Surroundings::default(), actor('h'), actor('a'), |ctx| {
         ctx.send(&actor('h'), "to itself");
         ctx.send(&actor('b'), "to another");
@@ -1246,16 +1247,16 @@ fn own_messages_that_come_back_are_not_taken_for_others() {
 fn a_request_for_the_status_is_handled_whatever_becomes_of_the_mailbox() {
     let (mut host, mut out) = (bare(true), Outputs::new());
     for frame in [data(User, 0, 0, "busy"), data(User, 1, 0, "waits"), data(Urgent, 0, 0, StatusReq)] {
-        host.handle(ms(0), HostInput::Frame(actor('a'), frame), &mut out);
+        host.frame(ms(0), actor('a'), frame.borrow(), &mut out);
     }
     let exit = data(Urgent, 0, 0, ActorExitRequest::new());
-    host.handle(ms(0), HostInput::Frame(actor('c'), exit), &mut out);
+    host.frame(ms(0), actor('c'), exit.borrow(), &mut out);
     let mut lines = Vec::new();
     for _ in 0..2 {
-        let envelope = drain(&mut out, &mut lines).remove(0);
+        let envelope = drain(&host, &mut out, &mut lines).remove(0);
         finishes(&mut host, envelope, Actions::new(1), &mut out);
     }
-    drain(&mut out, &mut lines);
+    drain(&host, &mut out, &mut lines);
     // Of the lane with the mailbox the first has been handled, and of the other everything.
     for line in ["frame h->a closed user#1 1", "frame h->a ack urgent#1 1"] {
         assert!(lines.iter().any(|known| known == line), "{line} is not in {lines:#?}");

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::message::SYSTEM_PREFIX;
 use crate::{
-    ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, Payload, TypeName,
-    TypeNames,
+    ActorAddress, DecodeError, DecodeLimits, EncodeError, ErasedMessage, Message, Payload, PayloadRef,
+    TypeName, TypeNames,
 };
 
 /// A message whose type the holder need not know.
@@ -107,6 +107,24 @@ impl AnyMessage {
         };
         let head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
         AnyMessage(Box::new(Parcel { head, content: Some(content) }))
+    }
+
+    /// The same, in the memory of another message. Names that are that one's too, and bytes that fit where it had its own,
+    /// cost next to nothing.
+    #[inline]
+    pub fn encoded_in(spare: SpareMessage, names: &TypeNames, bytes: PayloadRef<'_>) -> AnyMessage {
+        let SpareMessage(mut message) = spare;
+        let content: &mut dyn Any = &mut message.0.content;
+        let Some(Some(content)) = content.downcast_mut::<Option<EncodedMessage>>() else {
+            return AnyMessage::encoded(names.clone(), bytes);
+        };
+        content.bytes.set(bytes);
+        if content.names.is_same(names) {
+            return message;
+        }
+        content.names = names.clone();
+        message.0.head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
+        message
     }
 
     /// The stable name of the message's type.
@@ -216,6 +234,21 @@ impl AnyMessage {
         self.body().encode_into(buffer)
     }
 
+    /// Ends the message, and gives its memory for [another](AnyMessage::encoded_in), if it came from elsewhere: senders of many
+    /// messages keep their receivers from asking the allocator for each.
+    #[inline]
+    pub fn into_spare(mut self) -> Option<SpareMessage> {
+        let content: &mut dyn Any = &mut self.0.content;
+        let content = content.downcast_mut::<Option<EncodedMessage>>()?.as_mut()?;
+        content.bytes.clear();
+        content.place = 0;
+        content.decoded.take();
+        content.extended.take();
+        let head = &mut self.0.head;
+        *head = Head::blank(head.number_and_marks & (SYSTEM | ENCODED));
+        Some(SpareMessage(self))
+    }
+
     /// A copy: by `Clone` where the type has it, through the encoding otherwise.
     ///
     /// # Errors
@@ -278,6 +311,9 @@ impl<'de> Deserialize<'de> for AnyMessage {
     }
 }
 
+/// The memory of a message that is over, for another one.
+pub struct SpareMessage(AnyMessage);
+
 /// A message as it came from another process: names and bytes, decoded when somebody asks for a type they know.
 pub struct EncodedMessage {
     names: TypeNames,
@@ -308,27 +344,65 @@ impl EncodedMessage {
         if !self.is_named(index, &M::type_name()) {
             return None;
         }
-        let cell = match index.checked_sub(1) {
-            None => &self.decoded,
-            Some(above) => {
-                let cells = || self.names[1..].iter().map(|_| OnceCell::new()).collect();
-                self.extended.get_or_init(cells).get(above)?
-            }
-        };
-        let decoded = cell.get_or_init(|| {
-            let limits = DecodeLimits::default();
-            // A type that is extended stands first in the one that extends it, so it is a prefix of the bytes.
-            let value: Result<M, DecodeError> = match index {
-                0 => crate::decode(&self.bytes, limits),
-                _ => crate::decode_prefix(&self.bytes, limits).map(|(value, _)| value),
-            };
-            value.map(|value| Box::new(value) as Box<dyn Any + Send>).map_err(Box::new)
-        });
+        let decoded =
+            self.cell(index)?.get_or_init(|| self.decode::<M>(index).map(kept_value).map_err(Box::new));
         match decoded {
             Ok(value) => value.downcast_ref::<M>().map(Ok),
             Err(error) => Some(Err(error)),
         }
     }
+
+    /// Uses the value at a level, if it has the name of an `M`; one that nobody has asked for before, and that is not to be
+    /// kept, costs no memory.
+    #[inline]
+    fn with_value<M: Message, R>(
+        &self,
+        index: usize,
+        user: impl FnOnce(&M) -> R,
+        keep: impl FnOnce(&R) -> bool,
+    ) -> Option<Result<R, &DecodeError>> {
+        if !self.is_named(index, &M::type_name()) {
+            return None;
+        }
+        if index > 0 || self.decoded.get().is_some() {
+            return Some(self.named_value::<M>(index)?.map(user));
+        }
+        let value = match self.decode::<M>(0) {
+            Ok(value) => value,
+            Err(error) => {
+                let kept = self.decoded.get_or_init(|| Err(Box::new(error)));
+                return kept.as_ref().err().map(|error| Err(&**error));
+            }
+        };
+        let outcome = user(&value);
+        if keep(&outcome) {
+            // It is as the user left it: nobody has asked meanwhile, or else that value stays.
+            let _ = self.decoded.set(Ok(kept_value(value)));
+        }
+        Some(Ok(outcome))
+    }
+
+    /// Where the value at a level is kept.
+    fn cell(&self, index: usize) -> Option<&OnceCell<Decoded>> {
+        let Some(above) = index.checked_sub(1) else { return Some(&self.decoded) };
+        let cells = || self.names[1..].iter().map(|_| OnceCell::new()).collect();
+        self.extended.get_or_init(cells).get(above)
+    }
+
+    #[inline]
+    fn decode<M: Message>(&self, index: usize) -> Result<M, DecodeError> {
+        let limits = DecodeLimits::default();
+        // A type that is extended stands first in the one that extends it, so it is a prefix of the bytes.
+        match index {
+            0 => crate::decode(&self.bytes, limits),
+            _ => crate::decode_prefix(&self.bytes, limits).map(|(value, _)| value),
+        }
+    }
+}
+
+#[cold]
+fn kept_value<M: Message>(value: M) -> Box<dyn Any + Send> {
+    Box::new(value)
 }
 
 impl ErasedMessage for EncodedMessage {
@@ -390,6 +464,32 @@ impl<'a> Level<'a> {
             },
             At::Part(message) => (message as &dyn Any).downcast_ref::<M>().map(Ok),
             At::Encoded(message, index) => message.named_value::<M>(index),
+        }
+    }
+
+    /// Lets somebody use the message at this level as an `M`, as [`get`](Level::get) gives it. For messages that are mostly
+    /// asked for once: a value that is decoded for this is not kept, unless `keep` says so of what came of its use.
+    ///
+    /// ```
+    /// # use thespian_msgs::AnyMessage;
+    /// let message = AnyMessage::encoded(vec!["u8".into()], vec![7]);
+    /// let twice = message.level().with(|number: &u8| number * 2, |_| false);
+    /// assert_eq!(twice, Some(Ok(14)));
+    /// assert_eq!(message.level().with(|text: &String| text.len(), |_| false), None);
+    /// ```
+    #[inline]
+    pub fn with<M: Message, R>(
+        &self,
+        user: impl FnOnce(&M) -> R,
+        keep: impl FnOnce(&R) -> bool,
+    ) -> Option<Result<R, &'a DecodeError>> {
+        match self.0 {
+            At::Whole(message) => match message.local::<M>() {
+                Some(message) => Some(Ok(user(message))),
+                None => message.as_encoded()?.with_value(0, user, keep),
+            },
+            At::Part(message) => (message as &dyn Any).downcast_ref::<M>().map(|message| Ok(user(message))),
+            At::Encoded(message, index) => message.with_value(index, user, keep),
         }
     }
 
@@ -520,6 +620,12 @@ impl Envelope {
         &self.0
     }
 
+    /// Ends the message: see [`AnyMessage::into_spare`].
+    #[inline]
+    pub fn into_spare(self) -> Option<SpareMessage> {
+        self.0.into_spare()
+    }
+
     /// Takes the message out; the postal data goes.
     pub fn into_message(mut self) -> AnyMessage {
         let head = &mut self.0.0.head;
@@ -640,6 +746,49 @@ mod tests {
         let message = travelled(&AnyMessage::new(String::from("once")));
         let first = message.downcast_ref::<String>().expect("a string") as *const String;
         assert_eq!(first, message.downcast_ref::<String>().expect("a string") as *const String);
+    }
+
+    #[test]
+    fn a_value_that_is_used_once_is_kept_if_it_is_to_be_and_only_then() {
+        let message = travelled(&AnyMessage::new(derived()));
+        let used = message.level().with(|message: &Derived| message.note.clone(), |_| false);
+        assert_eq!(used, Some(Ok("n".into())));
+        let place = message.level().with(|message: &Derived| message.base.id, |_| true);
+        assert_eq!(place, Some(Ok(7)));
+        let kept: *const Derived = message.downcast_ref().expect("it was kept");
+        let used = message.level().with(|message: &Derived| kept == message, |_| false);
+        assert_eq!(used, Some(Ok(true)));
+        let up = message.level().parent().expect("extends Base");
+        assert_eq!(up.with(|base: &Base| base.id, |_| false), Some(Ok(7)));
+        assert!(message.level().with(|_: &Base| (), |_| false).is_none());
+        let wrong = AnyMessage::encoded(vec!["str".into()], vec![200, 1, 2]);
+        assert!(matches!(wrong.level().with(|_: &String| (), |_| false), Some(Err(_))));
+        assert!(matches!(wrong.level().get::<String>(), Some(Err(_))));
+    }
+
+    #[test]
+    fn a_message_in_the_memory_of_another_has_nothing_of_it() {
+        let names = [TypeNames::from(vec!["str".into()]), TypeNames::from(vec!["thespian::own".into()])];
+        let bytes = [&[1, b'a'][..], &[7; 1000]];
+        for (before, after) in [(0, 0), (0, 1), (1, 0)] {
+            for (first, second) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let message = AnyMessage::encoded(names[before].clone(), bytes[first]);
+                let _ = message.downcast_ref::<String>();
+                let mut envelope = message.seal(&ActorAddress::NOBODY, &ActorAddress::NOBODY).by_runtime();
+                envelope.set_number(5);
+                envelope.set_place(6);
+                let spare = envelope.into_spare().expect("it came from elsewhere");
+                let message = AnyMessage::encoded_in(spare, &names[after], PayloadRef::Read(bytes[second]));
+                assert_eq!(message.type_names(), names[after]);
+                assert_eq!(message.is_system(), after == 1);
+                assert_eq!(message.as_encoded().expect("it is").bytes(), bytes[second]);
+                let string = message.level().get::<String>().and_then(Result::ok).map(String::as_str);
+                assert_eq!(string, ((after, second) == (0, 0)).then_some("a"));
+                let envelope = message.seal(&ActorAddress::NOBODY, &ActorAddress::NOBODY);
+                assert_eq!((envelope.number(), envelope.place(), envelope.is_by_runtime()), (0, 0, false));
+            }
+        }
+        assert!(AnyMessage::new(7u8).into_spare().is_none());
     }
 
     #[test]

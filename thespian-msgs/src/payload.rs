@@ -43,6 +43,72 @@ impl Payload {
     }
 }
 
+/// The bytes of an encoded message where they are: in what has just been read, or in a [`Payload`] that somebody keeps.
+///
+/// ```
+/// use thespian_msgs::{Payload, PayloadRef};
+///
+/// let kept = Payload::from(vec![7; 1000]);
+/// assert_eq!(Payload::from(PayloadRef::Kept(&kept)).as_ptr(), kept.as_ptr());
+/// assert_eq!(Payload::from(PayloadRef::Read(&kept[..])), kept);
+/// ```
+#[derive(Clone, Copy)]
+pub enum PayloadRef<'a> {
+    /// A part of a buffer that is used again: who wants to keep them copies them.
+    Read(&'a [u8]),
+    /// Those of a payload, of which a large one can be shared.
+    Kept(&'a Payload),
+}
+
+impl Payload {
+    /// Becomes these bytes, as [`From`] would make them, without touching more memory than they need.
+    #[inline]
+    pub(crate) fn set(&mut self, bytes: PayloadRef<'_>) {
+        match (&mut self.0, &*bytes) {
+            (Repr::Inline(length, inline), bytes) if bytes.len() <= Payload::INLINE => {
+                inline[..bytes.len()].copy_from_slice(bytes);
+                // No more than the constant.
+                *length = bytes.len() as u8;
+            }
+            _ => *self = bytes.into(),
+        }
+    }
+
+    /// Becomes empty, and holds no memory beside its own.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.set(PayloadRef::Read(&[]));
+    }
+}
+
+impl Deref for PayloadRef<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            PayloadRef::Read(bytes) => bytes,
+            PayloadRef::Kept(payload) => payload,
+        }
+    }
+}
+
+impl From<PayloadRef<'_>> for Payload {
+    #[inline]
+    fn from(bytes: PayloadRef<'_>) -> Payload {
+        match bytes {
+            PayloadRef::Read(bytes) => Payload::from(bytes),
+            PayloadRef::Kept(payload) => payload.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for PayloadRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 impl Deref for Payload {
     type Target = [u8];
 
@@ -113,6 +179,24 @@ mod tests {
                     assert_eq!(&payload.clone().behind(count)[..], rest, "{count} of {size}");
                 }
                 assert_eq!(&payload.clone().behind(1).behind(1)[..], bytes.get(2..).unwrap_or_default());
+            }
+        }
+    }
+
+    #[test]
+    fn it_becomes_what_it_is_set_to_whatever_it_was() {
+        let [small, large] = [vec![1; 10], vec![2; 1000]];
+        for before in [&small, &large] {
+            for after in [&[][..], &small, &large] {
+                let mut payload = Payload::from(&before[..]);
+                payload.set(PayloadRef::Read(after));
+                assert_eq!(&payload[..], after);
+                let kept = Payload::from(after);
+                payload = Payload::from(&before[..]);
+                payload.set(PayloadRef::Kept(&kept));
+                assert_eq!(payload, kept);
+                payload.clear();
+                assert!(matches!(payload.0, Repr::Inline(0, _)));
             }
         }
     }

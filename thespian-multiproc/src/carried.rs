@@ -23,7 +23,7 @@ impl Carried {
 impl Serialize for Carried {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::new();
-        Encoder::default().frame(&mut bytes, &self.from, &self.to, &self.frame);
+        Encoder::default().frame(&mut bytes, &self.from, &self.to, &self.frame.borrow());
         Bytes(bytes).serialize(serializer)
     }
 }
@@ -31,7 +31,7 @@ impl Serialize for Carried {
 impl<'de> Deserialize<'de> for Carried {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Carried, D::Error> {
         let bytes = Bytes::deserialize(deserializer)?;
-        let (from, to, frame) = Decoder::default().frame(&bytes.0).map_err(D::Error::custom)?;
+        let (from, to, frame) = Decoder::default().whole_frame(bytes.0).map_err(D::Error::custom)?;
         Ok(Carried { from, to, frame })
     }
 }

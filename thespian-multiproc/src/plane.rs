@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use thespian_core::engine::link::Frame;
+use thespian_core::engine::link::{Frame, FrameRef};
 use thespian_core::engine::{Outputs, ToAdmin};
 use thespian_core::transport::{Interest, Locator, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, DeadReason, Limits, Time};
@@ -24,7 +24,7 @@ pub(crate) trait Engines {
         now: Time,
         from: ActorAddress,
         to: ActorAddress,
-        frame: Frame,
+        frame: FrameRef<'_>,
         out: &mut Outputs,
     ) -> bool;
 
@@ -258,21 +258,27 @@ impl Plane {
     }
 
     /// Sends a frame on its way.
-    pub(crate) fn carry(&mut self, from: ActorAddress, to: ActorAddress, frame: Frame) {
+    #[inline]
+    pub(crate) fn carry(&mut self, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
+        match self.routes.to(&to) {
+            Some(peer) => self.port.send(peer, from, to, frame),
+            None => self.carry_on_no_route(from, to, frame),
+        }
+    }
+
+    #[cold]
+    fn carry_on_no_route(&mut self, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
         if to == self.admin_address {
             // What a frame brings has been encoded already.
-            let _ = self.say(&ToAdminProcess::Frame(Carried::new(from, to, frame)));
+            let _ = self.say(&ToAdminProcess::Frame(Carried::new(from, to, frame.to_frame())));
             return;
-        }
-        if let Some(peer) = self.routes.to(&to) {
-            return self.port.send(peer, from, to, &frame);
         }
         match self.routes.change().get_mut(&to) {
             Some(Route::Locating(waiting)) => wait_for_route(waiting, from, frame),
             Some(Route::At(locator)) => {
                 let peer = self.port.connect(locator);
                 self.routes.change().insert(to, Route::By { peer, seen: peer });
-                self.port.send(peer, from, to, &frame);
+                self.port.send(peer, from, to, frame);
             }
             _ => {
                 let mut waiting = Vec::new();
@@ -390,7 +396,7 @@ impl Plane {
     ) {
         for later in std::mem::take(&mut self.deferred) {
             match later {
-                Later::Send { peer, from, to, frame } => self.port.send(peer, from, to, &frame),
+                Later::Send { peer, from, to, frame } => self.port.send(peer, from, to, frame.borrow()),
                 Later::NotHere { peer, address, sender } => self.port.nobody(peer, address, sender),
                 Later::Back(address) => engines.peer_back(now, address, out),
                 Later::Nobody(peer, address) => {
@@ -459,7 +465,7 @@ impl Plane {
             }
             ToProcess::Frame(Carried { from, to, frame }) => {
                 // One for an endpoint that is gone meanwhile needs no word: the admin has heard of its end, or will.
-                engines.frame(now, from, to, frame, out);
+                engines.frame(now, from, to, frame.borrow(), out);
             }
             word => return Some(word),
         }
@@ -503,7 +509,7 @@ impl Plane {
         let peer = self.port.connect(locator);
         self.routes.change().insert(address, Route::By { peer, seen: peer });
         for (from, frame) in waiting {
-            self.port.send(peer, from, address, &frame);
+            self.port.send(peer, from, address, frame.borrow());
         }
         engines.peer_back(now, address, out);
     }
@@ -537,9 +543,9 @@ impl Plane {
 }
 
 /// Messages, and probes for them, are the work of the engine that sent them; what is not has to wait here.
-fn wait_for_route(waiting: &mut Vec<(ActorAddress, Frame)>, from: ActorAddress, frame: Frame) {
+fn wait_for_route(waiting: &mut Vec<(ActorAddress, Frame)>, from: ActorAddress, frame: FrameRef<'_>) {
     if !matches!(frame, Frame::Data { .. } | Frame::Past { .. }) {
-        waiting.push((from, frame));
+        waiting.push((from, frame.to_frame()));
     }
 }
 

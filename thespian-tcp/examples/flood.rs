@@ -75,7 +75,7 @@ fn measure() -> Result<(), Box<dyn std::error::Error>> {
     show("1 MiB flood, MiB a second", LARGE as f64 / seconds);
     let start = Instant::now();
     for n in 0..ROUND_TRIPS {
-        port.send(peer, address(1), address(3), &message(n, &names, &small));
+        port.send(peer, address(1), address(3), message(n, &names, &small).borrow());
         await_frames(port.as_mut(), 1);
     }
     show("round trip of 64 B, microseconds", start.elapsed().as_secs_f64() * 1e6 / ROUND_TRIPS as f64);
@@ -93,12 +93,12 @@ fn show(what: &str, value: f64) {
 fn flood(port: &mut dyn Port, peer: PeerId, count: u64, batch: u64, message: impl Fn(u64) -> Frame) -> f64 {
     let start = Instant::now();
     for n in 0..count {
-        port.send(peer, address(1), address(2), &message(n));
+        port.send(peer, address(1), address(2), message(n).borrow());
         if n % batch == 0 {
             write_all(port);
         }
     }
-    port.send(peer, address(1), address(3), &message(0));
+    port.send(peer, address(1), address(3), message(0).borrow());
     await_frames(port, 1);
     start.elapsed().as_secs_f64()
 }
@@ -126,12 +126,14 @@ fn echo(to: &Locator) -> Result<(), Box<dyn std::error::Error>> {
     let mut answers = Vec::new();
     while !ended {
         port.wait(None, &mut |event| match event {
-            PortEvent::Frame { from, to, frame, .. } if to == wanted => answers.push((to, from, frame)),
+            PortEvent::Frame { from, to, frame, .. } if to == wanted => {
+                answers.push((to, from, frame.to_frame()))
+            }
             PortEvent::Down { .. } => ended = true,
             _ => {}
         });
         for (from, to, frame) in answers.drain(..) {
-            port.send(peer, from, to, &frame);
+            port.send(peer, from, to, frame.borrow());
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use thespian_core::SystemId;
-use thespian_core::transport::{DownReason, Locator, PeerId, PortEvent, Role};
+use thespian_core::transport::{DownReason, Happened, Locator, PeerId, PortEvent, Role};
 
 use crate::framing::{Inbox, Violation};
 use crate::handshake::{Handshake, Local, Progress, Refused};
@@ -322,7 +322,7 @@ impl<S: Sockets> Connection<S> {
     pub(crate) fn read(
         &mut self,
         scratch: &mut [u8],
-        happened: &mut dyn FnMut(PortEvent),
+        happened: &mut Happened<'_>,
     ) -> Result<Reading, Failure> {
         if matches!(self.stage, Stage::Connecting(_)) {
             if !self.connected()? {
@@ -353,7 +353,7 @@ impl<S: Sockets> Connection<S> {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], happened: &mut dyn FnMut(PortEvent)) -> Result<(), Failure> {
+    fn take(&mut self, bytes: &[u8], happened: &mut Happened<'_>) -> Result<(), Failure> {
         let mut rest = bytes;
         if let Stage::Shaking(shaking) = &mut self.stage {
             let progress = shaking.read(bytes).map_err(Failure::Refused);
@@ -372,11 +372,7 @@ impl<S: Sockets> Connection<S> {
     }
 
     /// Takes what came behind the handshake.
-    pub(crate) fn take_frames(
-        &mut self,
-        bytes: &[u8],
-        happened: &mut dyn FnMut(PortEvent),
-    ) -> Result<(), Failure> {
+    pub(crate) fn take_frames(&mut self, bytes: &[u8], happened: &mut Happened<'_>) -> Result<(), Failure> {
         let taken = if self.is_leaving {
             bytes.len()
         } else {

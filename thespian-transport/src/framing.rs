@@ -11,7 +11,7 @@
 use std::fmt;
 
 use thespian_core::transport::wire::{Decoder, Malformed};
-use thespian_core::transport::{PeerId, PortEvent};
+use thespian_core::transport::{Happened, PeerId, PortEvent};
 
 /// The most bytes behind the head of a wire frame.
 pub const LARGEST: usize = 64 * 1024;
@@ -83,11 +83,7 @@ impl Inbox {
 
     /// Takes the whole wire frames from the front of the bytes, and hands over what they bring. How many bytes they were.
     #[inline]
-    pub(crate) fn take(
-        &mut self,
-        bytes: &[u8],
-        happened: &mut dyn FnMut(PortEvent),
-    ) -> Result<usize, Violation> {
+    pub(crate) fn take(&mut self, bytes: &[u8], happened: &mut Happened<'_>) -> Result<usize, Violation> {
         let mut rest = bytes;
         while let Some((head, behind)) = rest.split_first_chunk::<HEAD>() {
             let head = u32::from_le_bytes(*head);
@@ -117,7 +113,7 @@ impl Inbox {
         &mut self,
         kind: u8,
         mut body: &[u8],
-        happened: &mut dyn FnMut(PortEvent),
+        happened: &mut Happened<'_>,
     ) -> Result<(), Violation> {
         let peer = self.peer;
         match kind {
@@ -149,10 +145,14 @@ impl Inbox {
                 if is_control {
                     happened(PortEvent::Control { peer, bytes: whole });
                 } else {
-                    let plain = &mut Decoder::plain();
-                    let brought = if whole.is_empty() { plain.frame(part) } else { plain.whole_frame(whole) };
-                    let (from, to, frame) = brought.map_err(Violation::Malformed)?;
-                    happened(PortEvent::Frame { peer, from, to, frame });
+                    let mut plain = Decoder::plain();
+                    if whole.is_empty() {
+                        let (from, to, frame) = plain.frame(part).map_err(Violation::Malformed)?;
+                        happened(PortEvent::Frame { peer, from, to, frame });
+                    } else {
+                        let (from, to, frame) = plain.whole_frame(whole).map_err(Violation::Malformed)?;
+                        happened(PortEvent::Frame { peer, from, to, frame: frame.borrow() });
+                    }
                 }
             }
             _ => return Err(Violation::UnknownKind),

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
 
-use thespian_core::engine::link::{Frame, Lane};
+use thespian_core::engine::link::{Frame, FrameRef, Lane};
 use thespian_core::transport::wire::{Encoder, payload};
 use thespian_core::{ActorAddress, Payload};
 
@@ -99,7 +99,7 @@ impl Outbox {
     }
 
     #[inline]
-    pub(crate) fn frame(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+    pub(crate) fn frame(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         if self.large > 0 || !is_small(frame) {
             return self.frame_in_turn(from, to, frame);
         }
@@ -107,7 +107,7 @@ impl Outbox {
     }
 
     #[cold]
-    fn frame_in_turn(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+    fn frame_in_turn(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         let follows = match frame {
             Frame::Data { lane, .. } => self.stream_of(Order::Messages(*from, *to, *lane)).is_some(),
             // These may pass: they only ever say more than the last one did.
@@ -120,18 +120,18 @@ impl Outbox {
     }
 
     #[inline]
-    fn whole_frame(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+    fn whole_frame(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         let begin = self.begin();
         self.encoder.frame(&mut self.buffer, from, to, frame);
         self.end(begin, FRAME);
     }
 
     #[cold]
-    fn frame_in_parts(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+    fn frame_in_parts(&mut self, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         if let Frame::Data { lane, bytes, .. } = frame {
             let mut head = Vec::new();
             Encoder::plain().head(&mut head, from, to, frame);
-            let parcel = Parcel { head, body: bytes.clone() };
+            let parcel = Parcel { head, body: Payload::from(*bytes) };
             self.parcel(Order::Messages(*from, *to, *lane), parcel);
         }
     }
@@ -332,7 +332,7 @@ impl Part {
 }
 
 #[inline]
-fn is_small(frame: &Frame) -> bool {
+fn is_small(frame: &FrameRef<'_>) -> bool {
     let names = match frame {
         // Each with its length.
         Frame::Data { names, .. } => names.iter().map(|name| name.len() + 8).sum(),

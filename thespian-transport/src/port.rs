@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use mio::{Events, Interest as Readiness, Poll, Token};
-use thespian_core::engine::link::{Carrier, Frame};
-use thespian_core::transport::{Interest, Locator, NotOpen, PeerId, Port, PortEvent};
+use thespian_core::engine::link::{Carrier, FrameRef};
+use thespian_core::transport::{Happened, Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 
 use crate::connection::{Connection, Failure, Reading, SCRATCH, Shaking, unreachable};
@@ -187,7 +187,7 @@ impl<S: Sockets> StreamPort<S> {
         let mut happened = VecDeque::new();
         let outcome = loop {
             let left = end.saturating_duration_since(Instant::now());
-            self.wait(Some(left), &mut |event| happened.push_back(event));
+            self.wait(Some(left), &mut |event| happened.push_back(event.to_event()));
             if let Some((_, Some(failure))) = self.awaited.take_if(|(_, failure)| failure.is_some()) {
                 break Err(failure);
             }
@@ -273,7 +273,7 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     /// Reads from those that are ready, in turns.
-    fn read_ready(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn read_ready(&mut self, happened: &mut Happened<'_>) {
         for _ in 0..ROUNDS {
             for _ in 0..self.ready.len() {
                 if let Some(peer) = self.ready.pop_front() {
@@ -286,7 +286,7 @@ impl<S: Sockets> StreamPort<S> {
         }
     }
 
-    fn read(&mut self, peer: PeerId, happened: &mut dyn FnMut(PortEvent)) {
+    fn read(&mut self, peer: PeerId, happened: &mut Happened<'_>) {
         let Some(connection) = self.peers.get_mut(&peer.0) else { return };
         connection.is_listed_ready = false;
         self.calls += 1;
@@ -342,7 +342,7 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     /// The connection is no more.
-    fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut dyn FnMut(PortEvent)) {
+    fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut Happened<'_>) {
         self.set_deadline(peer, None);
         if let Some(connection) = self.peers.remove(&peer.0) {
             self.forget_place(&connection);
@@ -410,7 +410,7 @@ impl<S: Sockets> StreamPort<S> {
         Some(timeout.map_or(left, |timeout| timeout.min(left)))
     }
 
-    fn take_events(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn take_events(&mut self, happened: &mut Happened<'_>) {
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         let mut now = None;
         for event in &events {
@@ -447,7 +447,7 @@ impl<S: Sockets> StreamPort<S> {
         self.events = events;
     }
 
-    fn expire(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn expire(&mut self, happened: &mut Happened<'_>) {
         if self.deadlines.is_empty() && self.strangers.len() == 0 && self.idle_at.is_none() {
             return;
         }
@@ -486,9 +486,9 @@ impl<S: Sockets> Port for StreamPort<S> {
     }
 
     #[inline]
-    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: &Frame) {
+    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
         let Some(connection) = self.for_sending(peer) else { return };
-        connection.outbox.frame(&from, &to, frame);
+        connection.outbox.frame(&from, &to, &frame);
         if connection.outbox.buffered() >= FLUSH_AT {
             connection.write();
         }
@@ -543,10 +543,10 @@ impl<S: Sockets> Port for StreamPort<S> {
         self.peers.get(&peer).is_some_and(Connection::has_unwritten)
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
+    fn wait(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
         // The host is to hear of what has happened since it last heard.
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
-        self.queued.drain(..).for_each(&mut *happened);
+        self.queued.drain(..).for_each(|event| event.hand_over(happened));
         self.write_shares();
         let timeout = self.poll_timeout(timeout);
         if let Err(error) = self.poll.poll(&mut self.events, timeout)
@@ -565,7 +565,7 @@ impl<S: Sockets> Port for StreamPort<S> {
         }
         self.expire(happened);
         self.write_shares();
-        self.queued.drain(..).for_each(happened);
+        self.queued.drain(..).for_each(|event| event.hand_over(happened));
     }
 
     fn watch(&mut self, descriptor: i32, key: u64, interest: Interest) -> Result<(), NotOpen> {

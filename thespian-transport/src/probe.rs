@@ -15,7 +15,7 @@ pub fn frames(bytes: &[u8], step: usize, largest_message: usize) -> (Vec<PortEve
     let (mut events, mut partial) = (Vec::new(), Vec::new());
     for part in bytes.chunks(step.max(1)) {
         partial.extend_from_slice(part);
-        match inbox.take(&partial, &mut |event| events.push(event)) {
+        match inbox.take(&partial, &mut |event| events.push(event.to_event())) {
             Ok(taken) => drop(partial.drain(..taken)),
             Err(_) => return (events, true),
         }

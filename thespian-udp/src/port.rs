@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use mio::{Events, Interest as Readiness, Poll, Token};
-use thespian_core::engine::link::{Carrier, Frame};
-use thespian_core::transport::wire::Encoder;
-use thespian_core::transport::{Interest, Locator, NotOpen, PeerId, Port, PortEvent};
+use thespian_core::engine::link::{Carrier, FrameRef};
+use thespian_core::transport::wire::{Decoder, Encoder};
+use thespian_core::transport::{Happened, Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 use thespian_transport::PortLimits;
 use thespian_transport::handshake::{Local, Refused};
@@ -95,6 +95,8 @@ pub(crate) struct UdpPort {
     /// What has happened and was not told yet.
     queued: VecDeque<PortEvent>,
     scratch: Box<[u8]>,
+    /// Datagrams stand for themselves, but names mostly are those that came last.
+    decoder: Decoder,
     /// Whether the socket may have something to read.
     may_receive: bool,
     lanes: Lanes,
@@ -204,6 +206,7 @@ impl UdpPort {
             queued: VecDeque::new(),
             // One byte more than there can be, so that a longer datagram is not taken for a whole one.
             scratch: vec![0; LARGEST + 21].into_boxed_slice(),
+            decoder: Decoder::plain(),
             may_receive: false,
             lanes: Lanes::default(),
             come_alone: true,
@@ -241,7 +244,7 @@ impl UdpPort {
         let mut happened = VecDeque::new();
         let outcome = loop {
             let left = end.saturating_duration_since(Instant::now());
-            self.wait(Some(left), &mut |event| happened.push_back(event));
+            self.wait(Some(left), &mut |event| happened.push_back(event.to_event()));
             if let Some((_, Some(failure))) = self.awaited.take_if(|(_, failure)| failure.is_some()) {
                 break Err(failure);
             }
@@ -306,7 +309,7 @@ impl UdpPort {
     }
 
     /// A session is no more.
-    fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut dyn FnMut(PortEvent)) {
+    fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut Happened<'_>) {
         if let Some(mut session) = self.sessions.remove(&peer.0) {
             self.forget_lane(peer, session.lane.take());
             if let Some(at) = session.listed {
@@ -454,7 +457,7 @@ impl UdpPort {
     }
 
     /// Waits for what the system has to tell of, at most so long, and takes it.
-    fn ask_system(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
+    fn ask_system(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
         let due = self.due(timeout);
         loop {
             let limit = self.limit(due);
@@ -515,7 +518,7 @@ impl UdpPort {
         }
     }
 
-    fn take_events(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn take_events(&mut self, happened: &mut Happened<'_>) {
         for event in &self.events {
             let token = event.token();
             if token == SOCKET {
@@ -535,7 +538,7 @@ impl UdpPort {
         }
     }
 
-    fn expire(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn expire(&mut self, happened: &mut Happened<'_>) {
         if self.deadlines.is_empty() {
             return;
         }
@@ -589,8 +592,8 @@ impl Port for UdpPort {
     }
 
     #[inline]
-    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: &Frame) {
-        self.put(peer, Item::Frame, |out| Encoder::plain().frame(out, &from, &to, frame));
+    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
+        self.put(peer, Item::Frame, |out| Encoder::plain().frame(out, &from, &to, &frame));
     }
 
     fn nobody(&mut self, peer: PeerId, address: ActorAddress, sender: ActorAddress) {
@@ -645,10 +648,10 @@ impl Port for UdpPort {
         self.sessions.get(&peer.0).is_some_and(Session::has_unwritten)
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
+    fn wait(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
         // The host is to hear of what has happened since it last heard.
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
-        self.queued.drain(..).for_each(&mut *happened);
+        self.queued.drain(..).for_each(|event| event.hand_over(happened));
         self.send_dirty();
         let is_looking = timeout == Some(Duration::ZERO);
         if !is_looking && self.may_receive() && self.unasked < UNASKED && self.receive(false, happened) {
@@ -662,7 +665,7 @@ impl Port for UdpPort {
         }
         self.expire(happened);
         self.send_dirty();
-        self.queued.drain(..).for_each(happened);
+        self.queued.drain(..).for_each(|event| event.hand_over(happened));
     }
 
     fn watch(&mut self, descriptor: i32, key: u64, interest: Interest) -> Result<(), NotOpen> {

@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use super::panics;
 use super::run::{self, drop_instance};
-use crate::engine::link::{Carrier, Frame};
+use crate::engine::link::{Carrier, Frame, FrameRef};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
     Admin, AdminConfig, AdminInput, CallId, Credit, Departure, Disposition, Effect, Endpoint, EndpointInput,
@@ -1097,7 +1097,9 @@ impl World {
 
     fn send_frame(&mut self) {
         let now = self.now;
-        let Some(Departure { from, to, frame }) = self.outputs.poll_frame() else { return };
+        let Some(departure) = self.outputs.poll_frame() else { return };
+        let Some(frame) = self.departing(&departure).map(|frame| frame.to_frame()) else { return };
+        let Departure { from, to, .. } = departure;
         let Some(network) = &mut self.network else { return };
         let reliable = network.carrier() == Carrier::Reliable;
         let delays = match self.broken.contains_key(&(from, to)) {
@@ -1112,6 +1114,18 @@ impl World {
         }
         for delay in delays {
             self.schedule(delay, Event::Frame { from, to, frame: Box::new(frame.clone()) });
+        }
+    }
+
+    /// The frame as its engine has it, if that is still there.
+    fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+        let Some(at) = self.find(&departure.from) else {
+            return self.systems[self.admin_at(&departure.from)?].admin.departing(departure);
+        };
+        match &self.systems[at.0].nodes[at.1] {
+            Node::Actor(node) => node.host.departing(departure),
+            Node::Endpoint(node) => node.endpoint.departing(departure),
+            Node::Reserved(_) | Node::Free => None,
         }
     }
 
@@ -1157,9 +1171,9 @@ impl World {
             return self.arm((at, 0));
         };
         match &mut self.systems[at.0].nodes[at.1] {
-            Node::Actor(node) => node.host.handle(now, HostInput::Frame(from, *frame), &mut self.outputs),
+            Node::Actor(node) => node.host.frame(now, from, frame.borrow(), &mut self.outputs),
             Node::Endpoint(node) => {
-                node.endpoint.handle(now, EndpointInput::Frame(from, *frame), &mut self.outputs);
+                node.endpoint.frame(now, from, frame.borrow(), &mut self.outputs);
                 self.tidy_endpoint(at);
             }
             Node::Reserved(reserved) => reserved.parked.push(Parked::Frame(from, frame)),

@@ -12,9 +12,9 @@ use core::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::bare::bare;
-use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
+use super::link::{Carrier, Frame, FrameRef, Lane, Links, Progress, Refusal};
 use super::planted::{Bug, is_on};
-use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
+use super::{Departure, Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Create, Request};
 use crate::spec::Which;
 use crate::{
@@ -302,10 +302,15 @@ impl Admin {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
+    /// As [`Host::departing`](super::Host::departing).
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+        departure.frame(self.links.as_deref())
+    }
+
     fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Live, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
         let mut arrived = Vec::new();
-        let progress = links.handle(now, from, frame, &mut arrived, out);
+        let progress = links.handle(now, from, frame.borrow(), &mut arrived, out);
         for envelope in &arrived {
             links.handled(from, Lane::of(envelope.message()), envelope.place());
         }

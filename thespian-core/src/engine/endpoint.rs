@@ -6,8 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::mem;
 
-use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal, Sifted};
-use super::{Disposition, Effect, Outputs, ToAdmin, Undelivered};
+use super::link::{Carrier, FrameRef, Lane, Links, Progress, Refusal, Sifted};
+use super::{Departure, Disposition, Effect, Outputs, ToAdmin, Undelivered};
 use crate::{
     ActorAddress, ActorStatus, AnyMessage, Counters, DeadReason, Envelope, Error, Limits, PoisonMessage,
     SystemStatus, Time,
@@ -28,8 +28,6 @@ pub struct Endpoint {
 
 /// What an endpoint is told.
 pub enum EndpointInput {
-    /// A frame for the caller, from another process.
-    Frame(ActorAddress, Frame),
     /// One of its messages could not be delivered.
     Undelivered(Box<Undelivered>),
     /// Nobody is at that address any more.
@@ -80,7 +78,6 @@ impl Endpoint {
     #[inline]
     pub fn handle(&mut self, now: Time, input: EndpointInput, out: &mut Outputs) {
         match input {
-            EndpointInput::Frame(from, frame) => self.frame(now, from, frame, out),
             EndpointInput::Undelivered(undelivered) => self.undelivered(*undelivered, out),
             EndpointInput::PeerBack(peer) => {
                 if let Some(links) = &mut self.links {
@@ -198,6 +195,12 @@ impl Endpoint {
         }
     }
 
+    /// As [`Host::departing`](super::Host::departing).
+    #[inline]
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+        departure.frame(self.links.as_deref())
+    }
+
     /// Whether something that was sent to this peer is not acknowledged.
     pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
@@ -264,7 +267,8 @@ impl Endpoint {
         }
     }
 
-    fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
+    /// A frame for the caller came, from another process.
+    pub fn frame(&mut self, now: Time, from: ActorAddress, frame: FrameRef<'_>, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
         let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);

@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::bare::bare;
-use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal, Sifted};
+use super::link::{Carrier, FrameRef, Lane, Links, Progress, Refusal, Sifted};
 use super::planted::{Bug, is_on};
-use super::{Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
+use super::{Departure, Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
@@ -85,8 +85,6 @@ enum Phase {
 
 /// What a host is told, beside what happens to every message.
 pub enum HostInput<'a> {
-    /// A frame for the actor, from a process that is not this one.
-    Frame(ActorAddress, Frame),
     /// The running handler releases what it has asked for so far.
     Flushed(&'a mut Actions),
     /// One of its messages could not be delivered.
@@ -182,7 +180,6 @@ impl Host {
     /// Something happened.
     pub fn handle(&mut self, now: Time, input: HostInput<'_>, out: &mut Outputs) {
         match input {
-            HostInput::Frame(from, frame) => self.frame(now, from, frame, out),
             HostInput::Flushed(actions) => self.release(now, actions, out),
             HostInput::Undelivered(undelivered) => self.undelivered(now, *undelivered, out),
             HostInput::PeerGone { peer, reason, details } => self.peer_gone(now, peer, reason, &details, out),
@@ -408,6 +405,8 @@ impl Host {
         self.settle(&envelope, how, out);
         if envelope.message().is_system() {
             self.system_dealt_with(now, &envelope, out);
+        } else if let Some(links) = &mut self.links {
+            links.is_over(envelope);
         }
     }
 
@@ -520,7 +519,7 @@ impl Host {
 
     /// A frame for the actor came, from a process that is not this one.
     #[inline]
-    pub fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, out: &mut Outputs) {
+    pub fn frame(&mut self, now: Time, from: ActorAddress, frame: FrameRef<'_>, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
         let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);
@@ -1022,6 +1021,13 @@ impl Host {
     }
 
     // -- poll --------------------------------------------------------------------------------------------------
+
+    /// The frame that is to be carried for an [`Output::Frame`](super::Output::Frame) of this engine; none, if the message in
+    /// it is not waited for any more.
+    #[inline]
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+        departure.frame(self.links.as_deref())
+    }
 
     /// The next deadline, and what for.
     pub fn poll_timeout(&self) -> Option<(Time, Reason)> {

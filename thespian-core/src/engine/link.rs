@@ -43,20 +43,21 @@ use core::cmp::Ordering;
 use core::mem;
 
 use super::planted::{Bug, is_on};
-use super::{Effect, Log, Outputs, Undelivered};
+use super::{Departure, Effect, Log, Outputs, Undelivered};
 use crate::driver::panics;
 use crate::{
     ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
-    Payload, StatusReq, Time, TypeNames,
+    Payload, PayloadRef, SpareMessage, StatusReq, Time, TypeNames,
 };
 pub use gaps::Gaps;
 use gaps::Sieve;
 use incoming::{Incoming, Taking};
-use outgoing::{Kept, LetGo, Outgoing, Route};
+pub(super) use outgoing::Route;
+use outgoing::{Kept, LetGo, Outgoing};
 
-/// What travels between the engines of two processes.
-#[derive(Clone, Debug)]
-pub enum Frame {
+/// What travels between the engines of two processes: this, or a [`FrameRef`].
+#[derive(Clone, Copy, Debug)]
+pub enum Frame<N = TypeNames, B = Payload, G = Gaps> {
     /// A message.
     Data {
         /// Which lane.
@@ -72,9 +73,9 @@ pub enum Frame {
         /// Whether the runtime sent it.
         by_runtime: bool,
         /// The names of its type and of those it extends.
-        names: TypeNames,
+        names: N,
         /// The encoded message.
-        bytes: Payload,
+        bytes: B,
     },
     /// All messages of a link below this place have been dealt with.
     Ack {
@@ -106,7 +107,7 @@ pub enum Frame {
         /// The first place that has not been dealt with.
         handled: u64,
         /// The places that were passed over.
-        gaps: Gaps,
+        gaps: G,
         /// Whether the lane takes no more, and why.
         closed: Option<DeadReason>,
     },
@@ -119,6 +120,49 @@ pub enum Frame {
         /// The place.
         base: u64,
     },
+}
+
+/// A frame as it is where it is kept, or in the bytes that have come. A message is written from where its sender keeps it, and
+/// taken from where it was read, without a copy in between.
+pub type FrameRef<'a> = Frame<&'a TypeNames, PayloadRef<'a>, &'a Gaps>;
+
+impl<N, B, G> Frame<N, B, G> {
+    /// The same frame around other things.
+    #[inline]
+    fn map<'a, N2, B2, G2>(
+        &'a self,
+        of_names: impl FnOnce(&'a N) -> N2,
+        of_bytes: impl FnOnce(&'a B) -> B2,
+        of_gaps: impl FnOnce(&'a G) -> G2,
+    ) -> Frame<N2, B2, G2> {
+        match *self {
+            Frame::Data { lane, link, sequence, base, number, by_runtime, ref names, ref bytes } => {
+                let (names, bytes) = (of_names(names), of_bytes(bytes));
+                Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }
+            }
+            Frame::Ack { lane, link, handled } => Frame::Ack { lane, link, handled },
+            Frame::Closed { lane, link, handled, reason } => Frame::Closed { lane, link, handled, reason },
+            Frame::AckButGaps { lane, link, handled, ref gaps, closed } => {
+                Frame::AckButGaps { lane, link, handled, gaps: of_gaps(gaps), closed }
+            }
+            Frame::Past { lane, link, base } => Frame::Past { lane, link, base },
+        }
+    }
+}
+
+impl Frame {
+    /// The frame, to be looked at.
+    #[inline]
+    pub fn borrow(&self) -> FrameRef<'_> {
+        self.map(|names| names, PayloadRef::Kept, |gaps| gaps)
+    }
+}
+
+impl FrameRef<'_> {
+    /// The frame, to be kept.
+    pub fn to_frame(&self) -> Frame {
+        self.map(|names| (*names).clone(), |bytes| Payload::from(*bytes), |gaps| (*gaps).clone())
+    }
 }
 
 /// What carries the frames between two processes, as far as delivery is concerned.
@@ -206,6 +250,8 @@ pub struct Links {
     buffer: Vec<u8>,
     /// Room for what a frame brings.
     pub(super) arrived: Vec<Envelope>,
+    /// Memory of messages that came and are over.
+    spares: Vec<SpareMessage>,
     /// How many links there are, and how many when those that are not used are looked for next.
     count: usize,
     sweep_at: usize,
@@ -235,6 +281,9 @@ const BUFFER_KEPT: usize = 64 * 1024;
 /// enough that nobody waits for it, seldom enough to cost nothing.
 const BATCH: u64 = 32;
 
+/// The memory of so many messages that are over is kept for others: what comes and goes while a flood is read in turns.
+const SPARES: usize = 256;
+
 impl Links {
     /// No links yet.
     pub fn new(me: ActorAddress, limits: Arc<Limits>, carrier: Carrier) -> Links {
@@ -259,6 +308,7 @@ impl Links {
             names: KnownNames::new(),
             buffer: Vec::new(),
             arrived: Vec::new(),
+            spares: Vec::new(),
             count: 0,
             sweep_at: SWEEP,
         }
@@ -349,13 +399,17 @@ impl Links {
         &mut self,
         now: Time,
         from: ActorAddress,
-        frame: Frame,
+        frame: FrameRef<'_>,
         arrived: &mut Vec<Envelope>,
         out: &mut Outputs,
     ) -> Progress {
         match frame {
             Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
-                let mut envelope = AnyMessage::encoded(names, bytes).seal(&self.me, &from);
+                let message = match self.spares.pop() {
+                    Some(spare) => AnyMessage::encoded_in(spare, names, bytes),
+                    None => AnyMessage::encoded(names.clone(), bytes),
+                };
+                let mut envelope = message.seal(&self.me, &from);
                 envelope.set_number(number);
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
                 // No engine of ours puts a message into the other lane, where it would never be acknowledged.
@@ -373,7 +427,7 @@ impl Links {
                 progress
             }
             Frame::AckButGaps { lane, link, handled, gaps, closed } => {
-                let mut progress = self.acknowledged(now, from, (lane, link), handled, Some(&gaps), out);
+                let mut progress = self.acknowledged(now, from, (lane, link), handled, Some(gaps), out);
                 if let Some(reason) = closed {
                     self.target_closed(from, (lane, link), reason, &mut progress);
                 }
@@ -474,6 +528,14 @@ impl Links {
         if is_on(Bug::AckBeforeHandling) {
             link.forget_pending();
             link.acknowledge(route, false, out);
+        }
+    }
+
+    /// A message that came is over, and its memory can be used for another.
+    #[inline]
+    pub fn is_over(&mut self, envelope: Envelope) {
+        if self.spares.len() < SPARES {
+            self.spares.extend(envelope.into_spare());
         }
     }
 
@@ -641,6 +703,28 @@ impl Links {
     #[inline]
     pub fn poll_timeout(&self) -> Option<Time> {
         (self.unacknowledged > 0).then_some(self.due)
+    }
+
+    // -- what leaves -------------------------------------------------------------------------------------------
+
+    /// The frame that departs, as it is now; none, if the message that it was to carry is not waited for any more.
+    #[inline]
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+        departure.frame(Some(self))
+    }
+
+    /// The message at a place, as it travels, if it is on its way.
+    #[inline]
+    pub(super) fn on_its_way(
+        &self,
+        to: &ActorAddress,
+        lane: Lane,
+        link: u64,
+        sequence: u64,
+    ) -> Option<FrameRef<'_>> {
+        let number = self.find(to)?;
+        let outgoing = self.outgoing(number, lane).filter(|outgoing| outgoing.link == link)?;
+        outgoing.on_its_way(lane, sequence)
     }
 
     // -- getters -----------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ pub use host::{Host, HostConfig, HostInput, Reason};
 
 pub use crate::context::{Create, Request};
 use crate::{ActorAddress, DeadReason, Envelope, Error, ExitCause};
-use link::Frame;
+use link::{Frame, FrameRef, Lane, Links, Route};
 
 /// Effects that engines ask for.
 ///
@@ -60,7 +60,7 @@ use link::Frame;
 #[derive(Default)]
 pub struct Outputs {
     queue: VecDeque<Output>,
-    /// For each [`Output::Frame`] in the queue: they are much larger than the rest.
+    /// For each [`Output::Frame`] in the queue: they are larger than the rest.
     frames: VecDeque<Departure>,
     deliveries: VecDeque<Envelope>,
     credits: Vec<Credit>,
@@ -81,7 +81,15 @@ impl Outputs {
     /// Asks to carry a frame to an engine in another process.
     #[inline]
     pub(crate) fn frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Frame) {
-        self.frames.push_back(Departure { from, to, frame });
+        self.frames.push_back(Departure { from, to, what: Departing::Frame(Box::new(frame)) });
+        self.queue.push_back(Output::Frame);
+    }
+
+    /// Asks to carry a message that a link keeps at this place.
+    #[inline]
+    fn message(&mut self, Route { me, peer, lane }: Route, link: u64, sequence: u64) {
+        let what = Departing::Message { lane, link, sequence };
+        self.frames.push_back(Departure { from: me, to: peer, what });
         self.queue.push_back(Output::Frame);
     }
 
@@ -109,7 +117,8 @@ impl Outputs {
         self.queue.pop_front()
     }
 
-    /// The frame that an [`Output::Frame`] is about. To be called once for each of them, at once.
+    /// What an [`Output::Frame`] is about. To be called once for each of them, at once. The engine that it is from [gives the
+    /// frame](Host::departing).
     #[inline]
     pub fn poll_frame(&mut self) -> Option<Departure> {
         self.frames.pop_front()
@@ -150,14 +159,38 @@ pub struct Credit {
 }
 
 /// A frame on its way out.
+///
+/// A message is not in here: it stays where its engine keeps it until it is acknowledged, and is
+/// [written](Host::departing) from there.
 #[derive(Debug)]
 pub struct Departure {
     /// From this address, which is that of an engine in this process.
     pub from: ActorAddress,
     /// To this one.
     pub to: ActorAddress,
-    /// The frame.
-    pub frame: Frame,
+    what: Departing,
+}
+
+impl Departure {
+    /// The frame, with the links of the engine that it is from, if those are still there.
+    #[inline]
+    fn frame<'a>(&'a self, links: Option<&'a Links>) -> Option<FrameRef<'a>> {
+        match &self.what {
+            Departing::Frame(frame) => Some(frame.borrow()),
+            Departing::Message { lane, link, sequence } => {
+                links?.on_its_way(&self.to, *lane, *link, *sequence)
+            }
+        }
+    }
+}
+
+/// What departs.
+#[derive(Debug)]
+enum Departing {
+    /// The message at a place of a link.
+    Message { lane: Lane, link: u64, sequence: u64 },
+    /// Any other frame.
+    Frame(Box<Frame>),
 }
 
 /// One effect. Small, because every message is one on its way.

@@ -37,7 +37,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::link::{Carrier, Frame};
+use crate::engine::link::{Carrier, Frame, FrameRef};
 use crate::{ActorAddress, Capabilities, Error, Limits, SystemId};
 
 /// Where a process can be reached, in the words of its transport: for TCP `127.0.0.1:4711`.
@@ -128,9 +128,10 @@ impl fmt::Display for DownReason {
     }
 }
 
-/// Something that happened at a port.
-#[derive(Debug)]
-pub enum PortEvent {
+/// Something that happened at a port. A port hands over frames as they are in what it has read, and whoever wants to keep
+/// an event [makes it his own](PortEvent::to_event).
+#[derive(Clone, Debug)]
+pub enum PortEvent<F = Frame> {
     /// A connection, made by either side, can be used. What was sent before is on its way.
     Up {
         /// The connection.
@@ -147,7 +148,7 @@ pub enum PortEvent {
         /// To this one. The host says [`Port::nobody`] if it is not in this process.
         to: ActorAddress,
         /// The frame.
-        frame: Frame,
+        frame: F,
     },
     /// An address to which a frame was sent by this connection is not in the process there.
     Nobody {
@@ -179,6 +180,41 @@ pub enum PortEvent {
     },
 }
 
+impl<F> PortEvent<F> {
+    fn map<F2>(self, of_frame: impl FnOnce(F) -> F2) -> PortEvent<F2> {
+        match self {
+            PortEvent::Up { peer, role } => PortEvent::Up { peer, role },
+            PortEvent::Frame { peer, from, to, frame } => {
+                PortEvent::Frame { peer, from, to, frame: of_frame(frame) }
+            }
+            PortEvent::Nobody { peer, address, sender } => PortEvent::Nobody { peer, address, sender },
+            PortEvent::Control { peer, bytes } => PortEvent::Control { peer, bytes },
+            PortEvent::Down { peer, reason } => PortEvent::Down { peer, reason },
+            PortEvent::Ready { key } => PortEvent::Ready { key },
+        }
+    }
+}
+
+impl PortEvent<FrameRef<'_>> {
+    /// The event, to be kept.
+    #[must_use]
+    pub fn to_event(self) -> PortEvent {
+        self.map(|frame| frame.to_frame())
+    }
+}
+
+impl PortEvent {
+    /// Hands over an event that was kept.
+    pub fn hand_over(self, happened: &mut Happened<'_>) {
+        let mut kept = None;
+        let place = &mut kept;
+        happened(self.map(move |frame| place.insert(frame).borrow()));
+    }
+}
+
+/// Whom a port tells what has happened.
+pub type Happened<'a> = dyn FnMut(PortEvent<FrameRef<'_>>) + 'a;
+
 /// How a descriptor is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
@@ -202,7 +238,7 @@ pub trait Port: Send {
     fn connect(&mut self, to: &Locator) -> PeerId;
 
     /// Sends a frame. Kept while the connection is being made; gone with it when it goes down.
-    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: &Frame);
+    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>);
 
     /// Tells the other side that an address to which it sent a frame is not in this process.
     fn nobody(&mut self, peer: PeerId, address: ActorAddress, sender: ActorAddress);
@@ -234,7 +270,7 @@ pub trait Port: Send {
 
     /// Waits until something happens, the waker is used, or the time is over (`None`: for ever; zero: only looks), and
     /// hands over all that has happened. May come back without any.
-    fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent));
+    fn wait(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>);
 
     /// Reports [`PortEvent::Ready`] with this key when the descriptor is ready: at once if it is now, and again whenever
     /// it becomes so after it was not. Watching under a key that is used already replaces that; one descriptor can be watched

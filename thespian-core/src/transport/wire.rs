@@ -22,8 +22,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::interned::{Place, Sent, Told, spread};
-use crate::engine::link::{Frame, Gaps, Lane};
-use crate::{ActorAddress, DeadReason, DecodeLimits, Payload, TypeName, TypeNames, decode_prefix, encode};
+use crate::engine::link::{Frame, FrameRef, Gaps, Lane};
+use crate::{
+    ActorAddress, DeadReason, DecodeLimits, Payload, PayloadRef, TypeName, TypeNames, decode_prefix, encode,
+};
 
 /// How many addresses a table holds.
 pub const INTERNED_ADDRESSES: usize = 4096;
@@ -40,7 +42,12 @@ pub struct Encoder(Option<SentTables>);
 
 /// Reads frames.
 #[derive(Default)]
-pub struct Decoder(Option<ToldTables>);
+pub struct Decoder {
+    tables: Option<ToldTables>,
+    /// What last came in full, because the same mostly follows.
+    names: Option<TypeNames>,
+    gaps: Gaps,
+}
 
 /// What is wrong with bytes that are no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +79,7 @@ const IN_FULL: u64 = 1;
 
 /// The message of a frame: what stands behind the head.
 #[inline]
-pub fn payload(frame: &Frame) -> &[u8] {
+pub fn payload<'a>(frame: &'a FrameRef<'_>) -> &'a [u8] {
     match frame {
         Frame::Data { bytes, .. } => bytes,
         Frame::Ack { .. } | Frame::Closed { .. } | Frame::AckButGaps { .. } | Frame::Past { .. } => &[],
@@ -95,14 +102,14 @@ impl Encoder {
 
     /// Appends a frame.
     #[inline]
-    pub fn frame(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+    pub fn frame(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         self.head(out, from, to, frame);
         out.extend_from_slice(payload(frame));
     }
 
     /// Appends a frame without its [`payload`], which belongs behind it.
     #[inline]
-    pub fn head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &Frame) {
+    pub fn head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         let (kind, lane) = match frame {
             Frame::Data { lane, by_runtime, .. } => (DATA | if *by_runtime { BY_RUNTIME } else { 0 }, lane),
             Frame::Ack { lane, .. } => (ACK, lane),
@@ -188,15 +195,19 @@ impl Encoder {
 impl Decoder {
     /// For [`Encoder::plain`].
     pub const fn plain() -> Decoder {
-        Decoder(None)
+        Decoder::new(None)
     }
 
     /// For [`Encoder::with_tables`].
     pub const fn with_tables() -> Decoder {
-        Decoder(Some(ToldTables {
+        Decoder::new(Some(ToldTables {
             addresses: Told::new(INTERNED_ADDRESSES),
             names: Told::new(INTERNED_NAMES),
         }))
+    }
+
+    const fn new(tables: Option<ToldTables>) -> Decoder {
+        Decoder { tables, names: None, gaps: Gaps { known_from: 0, ranges: Vec::new() } }
     }
 
     /// The frame that these bytes are, and who it is from and to.
@@ -207,35 +218,12 @@ impl Decoder {
     ///
     /// They are no frame. With tables, nothing that comes behind can be decoded either.
     #[inline]
-    pub fn frame(&mut self, bytes: &[u8]) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
-        self.frame_with(bytes, |message| Payload::from(message))
-    }
-
-    /// The same, of bytes that nobody else needs: a large message stays where it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Decoder::frame`].
-    pub fn whole_frame(&mut self, bytes: Vec<u8>) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
-        let mut size = 0;
-        let (from, to, mut frame) = self.frame_with(&bytes, |message| {
-            size = message.len();
-            Payload::from(&[][..])
-        })?;
-        if let Frame::Data { bytes: message, .. } = &mut frame {
-            let head = bytes.len() - size;
-            *message = Payload::from(bytes).behind(head);
-        }
-        Ok((from, to, frame))
-    }
-
-    #[inline]
-    fn frame_with(
-        &mut self,
-        mut bytes: &[u8],
-        message: impl FnOnce(&[u8]) -> Payload,
-    ) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
-        let bytes = &mut bytes;
+    pub fn frame<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+    ) -> Result<(ActorAddress, ActorAddress, FrameRef<'a>), Malformed> {
+        let mut rest = bytes;
+        let bytes = &mut rest;
         let first = take_byte(bytes)?;
         let lane = if first & URGENT == 0 { Lane::User } else { Lane::Urgent };
         let by_runtime = first & BY_RUNTIME != 0;
@@ -252,7 +240,7 @@ impl Decoder {
                 let base = sequence.wrapping_sub(take(bytes)?);
                 let number = take(bytes)?;
                 let names = self.names(bytes)?;
-                let bytes = message(core::mem::take(bytes));
+                let bytes = PayloadRef::Read(core::mem::take(bytes));
                 Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }
             }
             ACK => Frame::Ack { lane, link, handled: take(bytes)? },
@@ -266,14 +254,30 @@ impl Decoder {
             _ if first & SECOND != 0 => Frame::Past { lane, link, base: take(bytes)? },
             _ => {
                 let handled = take(bytes)?;
-                let gaps = take_gaps(bytes)?;
+                self.gaps = take_gaps(bytes)?;
                 let (closed, rest) = decode_prefix::<Option<DeadReason>>(bytes, DecodeLimits::default())
                     .map_err(|_| Malformed("an unknown reason"))?;
                 *bytes = rest;
-                Frame::AckButGaps { lane, link, handled, gaps, closed }
+                Frame::AckButGaps { lane, link, handled, gaps: &self.gaps, closed }
             }
         };
         if bytes.is_empty() { Ok((from, to, frame)) } else { Err(Malformed("bytes behind the frame")) }
+    }
+
+    /// The same, of bytes that nobody else needs: a large message stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::frame`].
+    pub fn whole_frame(&mut self, bytes: Vec<u8>) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
+        let (from, to, frame) = self.frame(&bytes)?;
+        let Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes: message } = frame
+        else {
+            return Ok((from, to, frame.to_frame()));
+        };
+        let (names, head) = (names.clone(), bytes.len() - message.len());
+        let bytes = Payload::from(bytes).behind(head);
+        Ok((from, to, Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }))
     }
 
     /// Takes an address from the front of the bytes.
@@ -288,14 +292,14 @@ impl Decoder {
             return Ok(ActorAddress::NOBODY);
         }
         if code >= 2 && code % 2 == 0 {
-            let known = self.0.as_ref().and_then(|tables| tables.addresses.at(place(code)));
+            let known = self.tables.as_ref().and_then(|tables| tables.addresses.at(place(code)));
             return known.copied().ok_or(Malformed("an address that was never sent"));
         }
         let (address, rest) = decode_prefix::<ActorAddress>(bytes, DecodeLimits::default())
             .map_err(|_| Malformed("an incomplete address"))?;
         *bytes = rest;
         if code != IN_FULL
-            && !self.0.as_mut().is_some_and(|tables| tables.addresses.enter(place(code), address))
+            && !self.tables.as_mut().is_some_and(|tables| tables.addresses.enter(place(code), address))
         {
             return Err(Malformed("an address for a place that is not there"));
         }
@@ -303,23 +307,34 @@ impl Decoder {
     }
 
     #[inline]
-    fn names(&mut self, bytes: &mut &[u8]) -> Result<TypeNames, Malformed> {
+    fn names(&mut self, bytes: &mut &[u8]) -> Result<&TypeNames, Malformed> {
         let code = take(bytes)?;
         if code >= 2 && code % 2 == 0 {
-            let known = self.0.as_ref().and_then(|tables| tables.names.at(place(code)));
-            return known.cloned().ok_or(Malformed("names that were never sent"));
+            let known = self.tables.as_ref().and_then(|tables| tables.names.at(place(code)));
+            return known.ok_or(Malformed("names that were never sent"));
         }
-        let names = names_in_full(bytes)?;
+        self.names_in_full(code, bytes)
+    }
+
+    fn names_in_full(&mut self, code: u64, bytes: &mut &[u8]) -> Result<&TypeNames, Malformed> {
+        // Those that came last need no memory of their own.
+        let names = match self.names.take_if(|last| take_same_names(last, bytes)) {
+            Some(same) => same,
+            None => names_in_full(bytes)?,
+        };
         match code {
             IN_FULL => {}
             NOBODY => return Err(Malformed("a message without a type")),
             _ if size_of_names(&names) > INTERNED_NAMES_SIZE => {
                 return Err(Malformed("names too long for a table"));
             }
-            _ if self.0.as_mut().is_some_and(|tables| tables.names.enter(place(code), names.clone())) => {}
+            _ if self
+                .tables
+                .as_mut()
+                .is_some_and(|tables| tables.names.enter(place(code), names.clone())) => {}
             _ => return Err(Malformed("names for a place that is not there")),
         }
-        Ok(names)
+        Ok(self.names.insert(names))
     }
 }
 
@@ -352,6 +367,23 @@ fn take_gaps(bytes: &mut &[u8]) -> Result<Gaps, Malformed> {
         ranges.push((from, at));
     }
     Ok(Gaps { known_from, ranges })
+}
+
+/// Takes names in full, if they are these.
+fn take_same_names(names: &TypeNames, bytes: &mut &[u8]) -> bool {
+    let mut rest = *bytes;
+    if !take(&mut rest).is_ok_and(|count| count == names.len() as u64) {
+        return false;
+    }
+    for name in names.iter() {
+        let is_same = take(&mut rest).is_ok_and(|length| length == name.len() as u64);
+        match rest.strip_prefix(name.as_bytes()).filter(|_| is_same) {
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+    }
+    *bytes = rest;
+    true
 }
 
 #[cold]
@@ -481,7 +513,7 @@ mod tests {
 
     fn same(
         (from, to, frame): &(ActorAddress, ActorAddress, Frame),
-        other: (ActorAddress, ActorAddress, Frame),
+        other: (ActorAddress, ActorAddress, FrameRef<'_>),
     ) {
         assert_eq!((from, to), (&other.0, &other.1));
         assert_eq!(format!("{frame:?}"), format!("{:?}", other.2));
@@ -496,7 +528,7 @@ mod tests {
                 for frame in frames() {
                     let sent = (address(1), ActorAddress::NOBODY, frame);
                     let mut bytes = Vec::new();
-                    encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2);
+                    encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2.borrow());
                     same(&sent, decoder.frame(&bytes).expect("a frame"));
                 }
             }
@@ -513,7 +545,7 @@ mod tests {
                 &mut bytes,
                 &address(1),
                 &address(2),
-                &data(sequence, &["app.orders.Placed"], &[0; 64]),
+                &data(sequence, &["app.orders.Placed"], &[0; 64]).borrow(),
             );
         }
         assert!(bytes.len() <= 64 + 12, "{} bytes", bytes.len());
@@ -539,7 +571,7 @@ mod tests {
                 };
                 let sent = (address(slot), address(slot / (round + 2)), frame);
                 let mut bytes = Vec::new();
-                encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2);
+                encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2.borrow());
                 total += bytes.len();
                 same(&sent, decoder.frame(&bytes).expect("a frame"));
             }
@@ -567,10 +599,30 @@ mod tests {
             let mut bytes = Vec::new();
             encoder.names(&mut bytes, &names);
             assert!(bytes.len() > INTERNED_NAMES_SIZE);
-            assert_eq!(Decoder::with_tables().names(&mut bytes.as_slice()), Ok(names.clone()));
+            assert_eq!(Decoder::with_tables().names(&mut bytes.as_slice()), Ok(&names));
             bytes[0] = 3;
-            let refused = Decoder::with_tables().names(&mut bytes.as_slice());
+            let mut decoder = Decoder::with_tables();
+            let refused = decoder.names(&mut bytes.as_slice());
             assert_eq!(refused, Err(Malformed("names too long for a table")));
+        }
+    }
+
+    #[test]
+    fn names_that_come_in_full_again_are_the_same_and_others_are_not() {
+        let mut decoder = Decoder::plain();
+        let mut take = |names: &[&'static str]| {
+            let names: Vec<TypeName> = names.iter().map(|name| TypeName::Borrowed(name)).collect();
+            let mut bytes = Vec::new();
+            Encoder::plain().names(&mut bytes, &names.clone().into());
+            let mut rest = &bytes[..];
+            let taken = decoder.names(&mut rest).cloned().expect("names");
+            assert!(rest.is_empty() && taken[..] == names[..], "{taken:?}");
+            taken
+        };
+        let first = take(&["a.Job", "a.Base"]);
+        assert!(first.is_same(&take(&["a.Job", "a.Base"])));
+        for others in [&["a.Job"][..], &["a.Job", "a.Bas"], &["a.Jo", "ba.Base"], &["a.Job", "a.Base", "b"]] {
+            assert!(!first.is_same(&take(others)));
         }
     }
 
@@ -578,10 +630,10 @@ mod tests {
     fn a_frame_that_is_cut_anywhere_is_refused_or_has_a_shorter_message() {
         for frame in frames() {
             let mut bytes = Vec::new();
-            Encoder::plain().frame(&mut bytes, &address(1), &address(2), &frame);
+            Encoder::plain().frame(&mut bytes, &address(1), &address(2), &frame.borrow());
             for length in 0..bytes.len() {
                 match Decoder::plain().frame(&bytes[..length]) {
-                    Ok((_, _, cut)) => assert!(payload(&cut).len() < payload(&frame).len()),
+                    Ok((_, _, cut)) => assert!(payload(&cut).len() < payload(&frame.borrow()).len()),
                     Err(error) => assert!(!format!("{error}").is_empty()),
                 }
             }
@@ -593,7 +645,7 @@ mod tests {
         let many: Vec<(u64, u64)> = (0..=Gaps::MOST as u64).map(|gap| (2 * gap, 2 * gap + 1)).collect();
         for ranges in [&[(u64::MAX, 1)][..], &[(5, 3)], &many] {
             let mut bytes = Vec::new();
-            Encoder::plain().frame(&mut bytes, &address(1), &address(2), &gaps(0, ranges, None));
+            Encoder::plain().frame(&mut bytes, &address(1), &address(2), &gaps(0, ranges, None).borrow());
             assert!(Decoder::plain().frame(&bytes).is_err(), "{ranges:?}");
         }
     }

@@ -20,9 +20,11 @@
 
 use std::sync::{Arc, Once};
 
-use thespian_core::engine::link::{Frame, Lane};
+use thespian_core::engine::link::{Frame, FrameRef, Lane, Links};
 use thespian_core::engine::planted::{self, Bug};
-use thespian_core::engine::{Departure, Effect, Output, Outputs, Request, ToAdmin, ToHost, Undelivered};
+use thespian_core::engine::{
+    Admin, Departure, Effect, Endpoint, Host, Output, Outputs, Request, ToAdmin, ToHost, Undelivered,
+};
 use thespian_core::{
     Actions, Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorStatus, AddressKey, AnyMessage,
     Capabilities, ChildActorExited, Context, DeadEnvelope, Envelope, Environment, Failure, FailurePolicy,
@@ -268,13 +270,36 @@ pub(crate) fn compare(actual: &[String], expected: &[&str]) {
     );
 }
 
-/// Takes all outputs, as lines; deliveries and then credits come last. Deliveries are kept as well.
-pub(crate) fn drain(out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope> {
+/// An engine, as far as its frames are concerned.
+pub(crate) trait Sends {
+    fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>>;
+}
+
+macro_rules! sends {
+    ($($engine:ty),*) => {
+        $(impl Sends for $engine {
+            fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+                self.departing(departure)
+            }
+        })*
+    };
+}
+
+sends!(Links, Host, Endpoint, Admin);
+
+/// Takes all outputs of an engine, as lines; deliveries and then credits come last. Deliveries are kept as well.
+pub(crate) fn drain(engine: &impl Sends, out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope> {
     let mut delivered = Vec::new();
     while let Some(output) = out.poll() {
         lines.push(match output {
             Output::Transmit(envelope) => format!("transmit {}", post(&envelope)),
-            Output::Frame => departure_line(&out.poll_frame().expect("a frame to carry")),
+            Output::Frame => {
+                let departure = out.poll_frame().expect("a frame to carry");
+                match engine.departing(&departure) {
+                    Some(frame) => departure_line(&departure, &frame.to_frame()),
+                    None => continue,
+                }
+            }
             Output::Other(effect) => effect_line(&effect),
         });
     }
@@ -292,7 +317,7 @@ pub(crate) fn drain(out: &mut Outputs, lines: &mut Vec<String>) -> Vec<Envelope>
     delivered
 }
 
-fn departure_line(Departure { from, to, frame }: &Departure) -> String {
+fn departure_line(Departure { from, to, .. }: &Departure, frame: &Frame) -> String {
     format!("frame {}->{} {}", name(from), name(to), frame_text(frame))
 }
 

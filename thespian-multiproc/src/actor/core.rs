@@ -4,10 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thespian_core::engine::link::Frame;
-use thespian_core::engine::{
-    Departure, Effect, Host, HostInput, Live, Log, Output, Outputs, ToAdmin, ToHost,
-};
+use thespian_core::engine::link::FrameRef;
+use thespian_core::engine::{Effect, Host, HostInput, Live, Log, Output, Outputs, ToAdmin, ToHost};
 use thespian_core::transport::Interest;
 use thespian_core::{ActorAddress, ActorExitRequest, AnyMessage, Capabilities, DeadReason, Envelope, Time};
 
@@ -67,7 +65,7 @@ impl Engines for Host {
         now: Time,
         from: ActorAddress,
         to: ActorAddress,
-        frame: Frame,
+        frame: FrameRef<'_>,
         out: &mut Outputs,
     ) -> bool {
         let here = to == *self.address();
@@ -145,8 +143,10 @@ impl Core {
                 // Only to itself: everything else goes by frames.
                 Output::Transmit(envelope) => self.host.arrived(self.clock.now(), envelope, &mut self.out),
                 Output::Frame => {
-                    if let Some(Departure { from, to, frame }) = self.out.poll_frame() {
-                        self.plane.carry(from, to, frame);
+                    if let Some(departure) = self.out.poll_frame()
+                        && let Some(frame) = self.host.departing(&departure)
+                    {
+                        self.plane.carry(departure.from, departure.to, frame);
                     }
                 }
                 Output::Other(effect) => self.perform_effect(*effect),

@@ -274,8 +274,8 @@ impl AdminProcess {
         let timeout = if by_clients.is_empty() { timeout } else { Some(Duration::ZERO) };
         let mut events = Vec::new();
         let later = &mut self.by_clients;
-        self.port.wait(timeout, &mut |event| match event {
-            PortEvent::Control { .. } | PortEvent::Down { .. } => later.push(event),
+        self.port.wait(timeout, &mut |event| match event.to_event() {
+            event @ (PortEvent::Control { .. } | PortEvent::Down { .. }) => later.push(event),
             event => events.push(event),
         });
         let mut children = false;
@@ -327,7 +327,7 @@ impl AdminProcess {
                 Output::Transmit(_) => {}
                 Output::Frame => {
                     if let Some(departure) = self.out.poll_frame() {
-                        self.carry(departure);
+                        self.carry(&departure);
                     }
                 }
                 Output::Other(effect) => self.perform_effect(*effect),
@@ -336,7 +336,9 @@ impl AdminProcess {
     }
 
     /// Frames of the admin's own go by the control channels.
-    fn carry(&mut self, Departure { from, to, frame }: Departure) {
+    fn carry(&mut self, departure: &Departure) {
+        let Some(frame) = self.engine.departing(departure) else { return };
+        let (from, to, frame) = (departure.from, departure.to, frame.to_frame());
         match self.process_of(&to) {
             Some(who) => self.say(who, &ToProcess::Frame(Carried::new(from, to, frame))),
             None => {

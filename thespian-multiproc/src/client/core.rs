@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, MutexGuard};
-use thespian_core::engine::link::{Carrier, Frame};
+use thespian_core::engine::link::{Carrier, FrameRef};
 use thespian_core::engine::{Departure, Effect, Endpoint, EndpointInput, Live, Log, Output, Outputs};
 use thespian_core::transport::{Attached, PortEvent};
 use thespian_core::{
@@ -121,12 +121,12 @@ impl Engines for Endpoints {
         now: Time,
         from: ActorAddress,
         to: ActorAddress,
-        frame: Frame,
+        frame: FrameRef<'_>,
         out: &mut Outputs,
     ) -> bool {
         match self.0.get_mut(&to) {
             Some(endpoint) => {
-                endpoint.handle(now, EndpointInput::Frame(from, frame), out);
+                endpoint.frame(now, from, frame, out);
                 true
             }
             None => false,
@@ -467,7 +467,7 @@ impl Core {
                 }
                 Output::Frame => {
                     if let Some(departure) = self.out.poll_frame() {
-                        self.carry(departure);
+                        self.carry(&departure);
                     }
                 }
                 Output::Other(effect) => self.perform_effect(*effect),
@@ -476,11 +476,14 @@ impl Core {
         while self.out.poll_credit().is_some() {}
     }
 
-    fn carry(&mut self, Departure { from, to, frame }: Departure) {
+    fn carry(&mut self, departure: &Departure) {
+        let Some(endpoint) = self.endpoints.0.get(&departure.from) else { return };
+        let Some(frame) = endpoint.departing(departure) else { return };
+        let (from, to) = (departure.from, departure.to);
         // Between endpoints of this program frames take no detour.
         if self.endpoints.0.contains_key(&to) {
-            let now = self.clock.now();
-            self.endpoints.frame(now, from, to, frame, &mut self.out);
+            let (now, frame) = (self.clock.now(), frame.to_frame());
+            self.endpoints.frame(now, from, to, frame.borrow(), &mut self.out);
             self.wake(to);
         } else {
             self.plane.carry(from, to, frame);

@@ -12,10 +12,10 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
-use thespian_core::engine::link::{Carrier, Frame};
+use thespian_core::engine::link::{Carrier, FrameRef};
 use thespian_core::transport::{
-    Attached, DownReason, Identity, Interest, LinkedTransport, Locator, NotOpen, PeerId, Port, PortEvent,
-    Role, Transport, wire,
+    Attached, DownReason, Happened, Identity, Interest, LinkedTransport, Locator, NotOpen, PeerId, Port,
+    PortEvent, Role, Transport, wire,
 };
 use thespian_core::{ActorAddress, Capabilities, Error, Limits, SystemId};
 
@@ -174,7 +174,7 @@ impl PlainPort {
                 0 => {
                     PortEvent::Up { peer, role: [Role::Admin, Role::Host, Role::Client][payload[0] as usize] }
                 }
-                1 => match wire::Decoder::default().frame(payload) {
+                1 => match wire::Decoder::default().whole_frame(payload.to_vec()) {
                     Ok((from, to, frame)) => PortEvent::Frame { peer, from, to, frame },
                     Err(_) => continue,
                 },
@@ -221,9 +221,9 @@ impl Port for PlainPort {
         peer
     }
 
-    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: &Frame) {
+    fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
         let mut bytes = Vec::new();
-        wire::Encoder::default().frame(&mut bytes, &from, &to, frame);
+        wire::Encoder::default().frame(&mut bytes, &from, &to, &frame);
         self.put(peer, 1, &bytes);
     }
 
@@ -273,7 +273,7 @@ impl Port for PlainPort {
         self.peers.values().any(|peer| !peer.out.is_empty())
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, happened: &mut dyn FnMut(PortEvent)) {
+    fn wait(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
         self.flush();
         let timeout = if self.ready.is_empty() { timeout } else { Some(Duration::ZERO) };
         let mut events = Events::with_capacity(256);
@@ -298,7 +298,7 @@ impl Port for PlainPort {
         }
         self.flush();
         while let Some(event) = self.ready.pop_front() {
-            happened(event);
+            event.hand_over(happened);
         }
     }
 

@@ -52,7 +52,7 @@ fn a_client_joins_and_learns_which_system_it_is() {
     // It is told nothing of the connection that it has from the start, and can be reached itself.
     assert!(client.events.is_empty());
     let to_client = admin.port.connect(&client.port.locator());
-    admin.port.send(to_client, address(1), address(2), &data(1, b"welcome"));
+    admin.port.send(to_client, address(1), address(2), data(1, b"welcome").borrow());
     until([&mut admin, &mut client], |[_, client]| client.messages().len() == 1);
 }
 

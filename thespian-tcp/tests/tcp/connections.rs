@@ -223,7 +223,7 @@ fn one_that_floods_does_not_keep_others_from_being_heard() {
         b.wait(Duration::ZERO);
     }
     let before = b.events.len();
-    c.port.send(from_c, address(3), address(2), &data(1_000_000, b"me too"));
+    c.port.send(from_c, address(3), address(2), data(1_000_000, b"me too").borrow());
     c.port.flush();
     until([&mut a, &mut b], |[_, b]| b.messages().iter().any(|message| message.0 == 1_000_000));
     let at = b.messages().iter().position(|message| message.0 == 1_000_000).expect("it came");

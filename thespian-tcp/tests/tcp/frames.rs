@@ -17,7 +17,7 @@ fn every_kind_of_frame_arrives_as_it_was_sent() {
         Frame::Closed { lane: Lane::User, link: 7, handled: 9, reason: DeadReason::NeverStarted },
     ];
     for frame in &frames {
-        a.port.send(to_b, address(1), ActorAddress::NOBODY, frame);
+        a.port.send(to_b, address(1), ActorAddress::NOBODY, frame.borrow());
     }
     a.port.nobody(to_b, address(3), address(4));
     a.port.control(to_b, b"words".to_vec());
@@ -81,15 +81,15 @@ fn a_quarter_of_a_gibibyte_arrives_and_small_messages_pass_it() {
         }
         _ => unreachable!("a message"),
     };
-    a.port.send(to_b, address(1), address(2), &frame);
+    a.port.send(to_b, address(1), address(2), frame.borrow());
     // It is under way: more than the sockets hold has been read.
     for _ in 0..100 {
         a.port.flush();
         b.wait(std::time::Duration::ZERO);
     }
-    a.port.send(to_b, address(3), address(2), &data(2, &[1; 1024]));
-    a.port.send(to_b, address(1), address(2), &data(3, b"may not pass"));
-    a.port.send(to_b, address(2), address(1), &Frame::Ack { lane: Lane::User, link: 1, handled: 1 });
+    a.port.send(to_b, address(3), address(2), data(2, &[1; 1024]).borrow());
+    a.port.send(to_b, address(1), address(2), data(3, b"may not pass").borrow());
+    a.port.send(to_b, address(2), address(1), Frame::Ack { lane: Lane::User, link: 1, handled: 1 }.borrow());
     until([&mut a, &mut b], |[_, b]| b.events.len() == 4);
     let order: Vec<u64> = b.messages().iter().map(|message| message.0).collect();
     assert_eq!(order, [2, 1, 3]);
@@ -103,7 +103,7 @@ fn many_large_messages_at_once_all_arrive() {
     // More than there are streams; two of each pair.
     for sequence in 0..100 {
         let bytes = vec![sequence as u8; 200_000];
-        a.port.send(to_b, address(sequence % 50), address(99), &data(sequence, &bytes));
+        a.port.send(to_b, address(sequence % 50), address(99), data(sequence, &bytes).borrow());
     }
     a.port.control(to_b, vec![9; 300_000]);
     a.port.control(to_b, b"after".to_vec());
@@ -135,7 +135,7 @@ fn names_longer_than_a_wire_frame_arrive() {
         };
         let names = vec![TypeName::Owned("n".repeat(length))].into();
         let frame = Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes };
-        a.port.send(to_b, address(1), address(2), &frame);
+        a.port.send(to_b, address(1), address(2), frame.borrow());
     }
     until([&mut a, &mut b], |[_, b]| b.events.len() == 5);
     let order: Vec<u64> = b.messages().iter().map(|message| message.0).collect();
@@ -148,7 +148,7 @@ fn thousands_of_addresses_share_a_connection() {
     let mut sent = Vec::new();
     for sequence in 0..30_000 {
         let (from, to) = (address(sequence % 7000), address(sequence % 11_000));
-        a.port.send(to_b, from, to, &data(sequence, b"hello"));
+        a.port.send(to_b, from, to, data(sequence, b"hello").borrow());
         sent.push((from, to));
     }
     until([&mut a, &mut b], |[_, b]| b.events.len() == sent.len());

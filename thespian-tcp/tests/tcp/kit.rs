@@ -68,11 +68,11 @@ impl Side {
 
     pub(crate) fn wait(&mut self, timeout: Duration) {
         let events = &mut self.events;
-        self.port.wait(Some(timeout), &mut |event| events.push(event));
+        self.port.wait(Some(timeout), &mut |event| events.push(event.to_event()));
     }
 
     pub(crate) fn send(&mut self, peer: PeerId, sequence: u64, bytes: &[u8]) {
-        self.port.send(peer, address(1), address(2), &data(sequence, bytes));
+        self.port.send(peer, address(1), address(2), data(sequence, bytes).borrow());
     }
 
     /// The messages that have come: their place and their bytes.
@@ -253,7 +253,7 @@ impl Running {
         let thread = thread::spawn(move || {
             while !stopped.load(Ordering::Acquire) {
                 let events = &mut side.events;
-                side.port.wait(None, &mut |event| events.push(event));
+                side.port.wait(None, &mut |event| events.push(event.to_event()));
             }
             side
         });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use mio::{Interest as Readiness, Token};
-use thespian_core::transport::{PeerId, PortEvent, Role};
+use thespian_core::transport::{Happened, PeerId, PortEvent, Role};
 
 use super::{PEER, STRANGER, StreamPort, TOO_FEW, TOO_MANY, is_shortage, nonce};
 use crate::connection::{Connection, Failure, Shaking};
@@ -31,8 +31,9 @@ impl<S: Sockets> StreamPort<S> {
             .collect();
         idle.sort_unstable();
         let mut queued = std::mem::take(&mut self.queued);
-        let freed =
-            idle.into_iter().any(|(_, peer)| self.close_if_idle(peer, &mut |event| queued.push_back(event)));
+        let freed = idle
+            .into_iter()
+            .any(|(_, peer)| self.close_if_idle(peer, &mut |event| queued.push_back(event.to_event())));
         self.queued = queued;
         freed
     }
@@ -45,7 +46,7 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     /// Closes connections that were not used since this was last looked at, but for a few.
-    pub(super) fn close_idle(&mut self, now: Instant, happened: &mut dyn FnMut(PortEvent)) {
+    pub(super) fn close_idle(&mut self, now: Instant, happened: &mut Happened<'_>) {
         let Some((_, mark)) = self.idle_at.take_if(|(at, _)| *at <= now) else { return };
         let unused = |connection: &&Connection<S>| connection.is_idle() && connection.last_used <= mark;
         let mut idle: Vec<(u64, PeerId)> = self
@@ -66,7 +67,7 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     /// Closes a connection unless something has come by it. Whether it is there no more.
-    fn close_if_idle(&mut self, peer: PeerId, happened: &mut dyn FnMut(PortEvent)) -> bool {
+    fn close_if_idle(&mut self, peer: PeerId, happened: &mut Happened<'_>) -> bool {
         // What has come and was not read yet would be lost.
         let mut has_spoken = false;
         self.read(peer, &mut |event| {
@@ -156,7 +157,7 @@ impl<S: Sockets> StreamPort<S> {
         }
     }
 
-    pub(super) fn hear(&mut self, now: Instant, number: u64, happened: &mut dyn FnMut(PortEvent)) {
+    pub(super) fn hear(&mut self, now: Instant, number: u64, happened: &mut Happened<'_>) {
         match self.strangers.read(number, &mut self.scratch, self.is_closing) {
             Step::Waits => {}
             Step::Known(stranger, remote, rest) => {
@@ -178,7 +179,7 @@ impl<S: Sockets> StreamPort<S> {
         remote: Remote,
         unwritten: Vec<u8>,
         rest: &[u8],
-        happened: &mut dyn FnMut(PortEvent),
+        happened: &mut Happened<'_>,
     ) {
         self.accept_at = None;
         let peer = self.new_peer();

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use log::warn;
 use thespian_core::transport::wire::Decoder;
-use thespian_core::transport::{PeerId, PortEvent, Role};
+use thespian_core::transport::{Happened, PeerId, PortEvent, Role};
 use thespian_transport::handshake::Refused;
 
 use super::{ALONE, COUNT_EVERY, SHARE, UdpPort, random, register};
@@ -18,7 +18,7 @@ use crate::socket::{Sent, Socket};
 impl UdpPort {
     /// Takes the datagrams that are there, or as many as the host's turn allows: one, where they come alone and not `all` are
     /// wanted. Whether there were any.
-    pub(super) fn receive(&mut self, all: bool, happened: &mut dyn FnMut(PortEvent)) -> bool {
+    pub(super) fn receive(&mut self, all: bool, happened: &mut Happened<'_>) -> bool {
         if self.has_word {
             self.take_undelivered(happened);
         }
@@ -48,7 +48,7 @@ impl UdpPort {
         &mut self,
         mut lane: Option<&mut Socket>,
         most: usize,
-        happened: &mut dyn FnMut(PortEvent),
+        happened: &mut Happened<'_>,
     ) -> (usize, bool) {
         let mut scratch = std::mem::take(&mut self.scratch);
         // The count of those that the system dropped comes with each, for a price.
@@ -113,7 +113,7 @@ impl UdpPort {
 
     /// Ends the sessions with places where nobody is.
     #[cold]
-    fn take_undelivered(&mut self, happened: &mut dyn FnMut(PortEvent)) {
+    fn take_undelivered(&mut self, happened: &mut Happened<'_>) {
         self.has_word = false;
         while let Some(place) = self.socket.undelivered() {
             self.is_nobody_at(place, happened);
@@ -123,7 +123,7 @@ impl UdpPort {
         }
     }
 
-    fn is_nobody_at(&mut self, place: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn is_nobody_at(&mut self, place: SocketAddr, happened: &mut Happened<'_>) {
         for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
             let is_connecting = self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
             let failure = if is_connecting { Failure::NobodyListens } else { Failure::Closed };
@@ -132,7 +132,7 @@ impl UdpPort {
     }
 
     #[inline]
-    fn datagram(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn datagram(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         match bytes.first() {
             Some(&SESSION) => self.of_session(bytes, from, happened),
             Some(&UNKNOWN) => self.is_unknown(&bytes[1..], from, happened),
@@ -143,7 +143,7 @@ impl UdpPort {
 
     /// A datagram that is none of ours. It says something only if it comes from where a system is looked for.
     #[cold]
-    fn foreign(&mut self, from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn foreign(&mut self, from: SocketAddr, happened: &mut Happened<'_>) {
         if let Some((awaited, None)) = &self.awaited
             && let Some(session) = self.sessions.get(&awaited.0)
             && session.remote == from
@@ -154,7 +154,7 @@ impl UdpPort {
 
     /// The other side of a session has none.
     #[cold]
-    fn is_unknown(&mut self, seal: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn is_unknown(&mut self, seal: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         let Ok(seal) = Seal::try_from(seal) else { return };
         // Only whoever saw the datagram knows its seal.
         for peer in self.by_remote.get(&from).cloned().unwrap_or_default() {
@@ -165,7 +165,7 @@ impl UdpPort {
     }
 
     #[inline]
-    fn of_session(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn of_session(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         let Some(sealed) = Sealed::read(bytes) else { return };
         let Some(session) = self.sessions.get_mut(&sealed.session).filter(|session| session.has_keys())
         else {
@@ -204,7 +204,7 @@ impl UdpPort {
 
     /// The other side has shown that it has the keys of the session.
     #[cold]
-    fn confirmed(&mut self, peer: PeerId, happened: &mut dyn FnMut(PortEvent)) {
+    fn confirmed(&mut self, peer: PeerId, happened: &mut Happened<'_>) {
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
         session.confirm();
         if let Stage::HalfOpen(half_open) = &session.stage {
@@ -219,12 +219,12 @@ impl UdpPort {
     }
 
     #[inline]
-    fn item(&mut self, peer: PeerId, item: Item, bytes: &[u8], happened: &mut dyn FnMut(PortEvent)) {
+    fn item(&mut self, peer: PeerId, item: Item, bytes: &[u8], happened: &mut Happened<'_>) {
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
         let is_wanted = !session.is_leaving;
         match item {
             Item::Frame if is_wanted => {
-                if let Ok((from, to, frame)) = Decoder::plain().frame(bytes) {
+                if let Ok((from, to, frame)) = self.decoder.frame(bytes) {
                     happened(PortEvent::Frame { peer, from, to, frame });
                 }
             }
@@ -268,7 +268,7 @@ impl UdpPort {
     // -- handshakes --------------------------------------------------------------------------------------------
 
     #[cold]
-    fn word(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn word(&mut self, bytes: &[u8], from: SocketAddr, happened: &mut Happened<'_>) {
         match handshake::read(bytes) {
             Ok(Word::Hello { hello, said, proof }) => self.hello(&hello, said, proof, from),
             Ok(Word::Cookie { nonce, cookie }) => self.cookie(&nonce, cookie, from),
@@ -291,7 +291,7 @@ impl UdpPort {
         }
     }
 
-    fn foreign_version(&mut self, reason: Refused, from: SocketAddr, happened: &mut dyn FnMut(PortEvent)) {
+    fn foreign_version(&mut self, reason: Refused, from: SocketAddr, happened: &mut Happened<'_>) {
         if let Some((awaited, None)) = &self.awaited
             && self.sessions.get(&awaited.0).is_some_and(|session| session.remote == from)
         {
@@ -420,7 +420,7 @@ impl UdpPort {
         said: &[u8],
         proof: &Proof,
         from: SocketAddr,
-        happened: &mut dyn FnMut(PortEvent),
+        happened: &mut Happened<'_>,
     ) {
         let Some(peer) = self.connecting(nonce, from) else { return };
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
@@ -458,7 +458,7 @@ impl UdpPort {
     pub(super) fn move_away(&mut self) {
         let mut queued = std::mem::take(&mut self.queued);
         self.may_receive = true;
-        self.receive(true, &mut |event| queued.push_back(event));
+        self.receive(true, &mut |event| queued.push_back(event.to_event()));
         self.queued = queued;
         self.send_dirty();
         self.close_lanes();

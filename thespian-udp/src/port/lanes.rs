@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use mio::{Interest as Readiness, Token};
-use thespian_core::transport::{PeerId, PortEvent};
+use thespian_core::transport::{Happened, PeerId};
 
 use super::UdpPort;
 use crate::socket::Socket;
@@ -105,7 +105,7 @@ impl UdpPort {
 
     /// Takes at most so many datagrams from lanes. How many there were.
     #[inline]
-    pub(super) fn receive_by_lanes(&mut self, most: usize, happened: &mut dyn FnMut(PortEvent)) -> usize {
+    pub(super) fn receive_by_lanes(&mut self, most: usize, happened: &mut Happened<'_>) -> usize {
         // What came before they were opened is read first.
         if self.may_receive && self.lanes.are_new {
             return 0;

@@ -19,7 +19,7 @@ fn every_kind_of_frame_arrives_as_it_was_sent() {
         Frame::Past { lane: Lane::User, link: 1, base: 5 },
     ];
     for frame in &frames {
-        a.port.send(to_b, address(1), address(2), frame);
+        a.port.send(to_b, address(1), address(2), frame.borrow());
     }
     a.port.nobody(to_b, address(3), ActorAddress::NOBODY);
     until([&mut a, &mut b], |[_, b]| b.events.len() == 5);

@@ -64,11 +64,11 @@ impl Side {
 
     pub(crate) fn wait(&mut self, timeout: Duration) {
         let events = &mut self.events;
-        self.port.wait(Some(timeout), &mut |event| events.push(event));
+        self.port.wait(Some(timeout), &mut |event| events.push(event.to_event()));
     }
 
     pub(crate) fn send(&mut self, peer: PeerId, sequence: u64, bytes: &[u8]) {
-        self.port.send(peer, address(1), address(2), &data(sequence, bytes));
+        self.port.send(peer, address(1), address(2), data(sequence, bytes).borrow());
     }
 
     /// The messages that have come: their place and their bytes.

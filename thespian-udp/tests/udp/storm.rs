@@ -47,7 +47,7 @@ impl End {
             let PortEvent::Frame { peer, from, frame, .. } = event else { continue };
             self.peer.get_or_insert(peer);
             let mut arrived = Vec::new();
-            let progress = self.links.handle(now, from, frame, &mut arrived, &mut self.out);
+            let progress = self.links.handle(now, from, frame.borrow(), &mut arrived, &mut self.out);
             undelivered.extend(progress.undelivered);
             for envelope in arrived {
                 match envelope.message().downcast_ref::<u64>() {
@@ -65,8 +65,10 @@ impl End {
         while let Some(output) = self.out.poll() {
             assert!(matches!(output, Output::Frame), "links only ask for frames");
             let departure = self.out.poll_frame().expect("a frame");
-            if let Some(peer) = self.peer {
-                self.side.port.send(peer, departure.from, departure.to, &departure.frame);
+            if let Some(peer) = self.peer
+                && let Some(frame) = self.links.departing(&departure)
+            {
+                self.side.port.send(peer, departure.from, departure.to, frame);
             }
         }
         self.side.port.flush();

@@ -6,9 +6,9 @@ use core::mem;
 use core::ops::AddAssign;
 
 use super::gaps::{Fate, Gaps};
-use super::{Bug, Carrier, Frame, Lane, Progress, is_on};
+use super::{Bug, Carrier, Frame, FrameRef, Lane, Progress, is_on};
 use crate::engine::{Outputs, Undelivered};
-use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, Payload, Time, TypeNames};
+use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, Payload, PayloadRef, Time, TypeNames};
 
 /// Messages to one target in one lane.
 pub(super) struct Outgoing {
@@ -75,10 +75,10 @@ struct Ghosts {
 
 /// The two ends of a link in one lane.
 #[derive(Clone, Copy)]
-pub(super) struct Route {
-    pub(super) me: ActorAddress,
-    pub(super) peer: ActorAddress,
-    pub(super) lane: Lane,
+pub(crate) struct Route {
+    pub(crate) me: ActorAddress,
+    pub(crate) peer: ActorAddress,
+    pub(crate) lane: Lane,
 }
 
 impl Outgoing {
@@ -190,8 +190,7 @@ impl Outgoing {
         if self.carrier == Carrier::BestEffort && kept.repeated {
             self.repeated.push_back(self.next);
         }
-        let frame = kept.frame(route.lane, self.link, self.next, self.base(self.next));
-        out.frame(route.me, route.peer, frame);
+        out.message(route, self.link, self.next);
         self.next += 1;
         self.flight_bytes += kept.bytes.len();
         self.flight.push_back(kept);
@@ -209,14 +208,26 @@ impl Outgoing {
     }
 
     fn transmit_again(&self, route: Route, out: &mut Outputs) {
-        for (sequence, kept) in (self.first()..).zip(&self.flight) {
-            self.transmit_one_again(route, sequence, kept, out);
+        for sequence in self.first()..self.next {
+            out.message(route, self.link, sequence);
         }
     }
 
-    fn transmit_one_again(&self, route: Route, sequence: u64, kept: &Kept, out: &mut Outputs) {
-        let frame = kept.frame(route.lane, self.link, sequence, self.base(sequence));
-        out.frame(route.me, route.peer, frame);
+    /// The message at this place as it travels, if it is on its way.
+    #[inline]
+    pub(super) fn on_its_way(&self, lane: Lane, sequence: u64) -> Option<FrameRef<'_>> {
+        let at = sequence.checked_sub(self.first())?;
+        let kept = self.flight.get(usize::try_from(at).ok()?)?;
+        Some(Frame::Data {
+            lane,
+            link: self.link,
+            sequence,
+            base: self.base(sequence),
+            number: kept.number,
+            by_runtime: kept.by_runtime,
+            names: &kept.names,
+            bytes: PayloadRef::Kept(&kept.bytes),
+        })
     }
 
     /// Whether what is on its way has not been acknowledged in time: then it is to be [repeated](Outgoing::repeat). Says
@@ -239,11 +250,8 @@ impl Outgoing {
         if self.carrier != Carrier::BestEffort {
             return self.transmit_again(route, out);
         }
-        let first = self.first();
         for sequence in &self.repeated {
-            if let Some(kept) = self.flight.get((sequence - first) as usize) {
-                self.transmit_one_again(route, *sequence, kept, out);
-            }
+            out.message(route, self.link, *sequence);
         }
         if self.repeated.is_empty() && !is_on(Bug::NoProbeForLoss) {
             let frame = Frame::Past { lane: route.lane, link: self.link, base: below };
@@ -365,20 +373,6 @@ impl Outgoing {
 }
 
 impl Kept {
-    #[inline]
-    fn frame(&self, lane: Lane, link: u64, sequence: u64, base: u64) -> Frame {
-        Frame::Data {
-            lane,
-            link,
-            sequence,
-            base,
-            number: self.number,
-            by_runtime: self.by_runtime,
-            names: self.names.clone(),
-            bytes: self.bytes.clone(),
-        }
-    }
-
     /// The message as it would be at its target.
     fn into_envelope(self, route: Route) -> Envelope {
         let mut envelope = AnyMessage::encoded(self.names, self.bytes).seal(&route.peer, &route.me);
