@@ -3,14 +3,17 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 use core::ptr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::driver::panics;
+use crate::letters::Letters;
 use crate::{
-    Actor, ActorAddress, ActorSpec, AnyMessage, Capabilities, EncodeError, Envelope, Error, Feature, Flow,
-    Handled, IntoMessage, Time, Value,
+    Actor, ActorAddress, ActorSpec, AnyMessage, Capabilities, EncodeError, Envelope, ErasedMessage, Error,
+    Feature, Flow, Handled, IntoMessage, Time, Value,
 };
 
 /// An actor's hand on the world while it handles a message (guide section 5).
@@ -94,7 +97,10 @@ impl<'a> Context<'a> {
     /// that cannot be encoded, comes back as a [`PoisonMessage`](crate::PoisonMessage).
     #[inline]
     pub fn send(&mut self, target: &ActorAddress, message: impl IntoMessage) {
-        self.actions.send(message.into_message().seal(target, self.me));
+        match message.as_unboxed() {
+            Some(unboxed) if self.actions.write(self.me, target, unboxed) => written(message),
+            _ => self.actions.send(message.into_message().seal(target, self.me)),
+        }
     }
 
     /// Sends a message to the sender of the one that is being handled. Returns what a handler returns, so that it
@@ -373,10 +379,22 @@ pub trait Environment {
     fn base_name(&self) -> &str;
 }
 
+/// Drops a message of which there are the bytes. Its drop is user code, and no reason for the attempt to fail.
+#[inline]
+fn written<M>(message: M) {
+    if mem::needs_drop::<M>()
+        && let Err(failure) = panics::catch(|| drop(message))
+    {
+        log::error!(target: "thespian", "a message panicked when it was dropped: {}", failure.details());
+    }
+}
+
 /// What an attempt has asked for, in order.
 #[derive(Debug, Default)]
 pub struct Actions {
     pub(crate) sends: Vec<Envelope>,
+    /// Those of the sends that were written at once, between the others.
+    pub(crate) letters: Letters,
     /// All else, each with how many sends came before it.
     pub(crate) others: Vec<(usize, Action)>,
     limit: usize,
@@ -396,7 +414,7 @@ pub(crate) struct Forward {
 impl Actions {
     /// None yet, and at most `limit`.
     pub fn new(limit: usize) -> Actions {
-        Actions { sends: Vec::new(), others: Vec::new(), limit, overrun: false, forward: None }
+        Actions { limit, ..Actions::default() }
     }
 
     /// Sets how many there can be.
@@ -408,6 +426,13 @@ impl Actions {
     /// How many there can be.
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Sets whether messages to others are turned into their bytes at once, because they will travel between processes: they
+    /// need no memory of their own then.
+    #[inline]
+    pub fn set_writing(&mut self, writing: bool) {
+        self.letters.is_on = writing;
     }
 
     /// Forgets what was asked for, so that nothing of it happens. Returns the actors that are not created now: their
@@ -431,18 +456,25 @@ impl Actions {
     /// How many there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.sends.len() + self.others.len() + usize::from(self.forward.is_some())
+        self.sends() + self.others.len() + usize::from(self.forward.is_some())
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.others.is_empty() && self.forward.is_none()
+        self.sends() == 0 && self.others.is_empty() && self.forward.is_none()
+    }
+
+    /// How many sends there are.
+    #[inline]
+    fn sends(&self) -> usize {
+        self.sends.len() + self.letters.len()
     }
 
     /// Forgets what was asked for, so that nothing of it happens.
     pub(crate) fn clear(&mut self) {
         self.sends.clear();
+        self.letters.clear();
         self.others.clear();
         self.overrun = false;
         self.forward = None;
@@ -463,11 +495,21 @@ impl Actions {
         }
     }
 
+    /// Writes a message, if that is wanted and can be done. Otherwise it has to be [sent](Actions::send).
+    #[inline]
+    fn write(&mut self, me: &ActorAddress, to: &ActorAddress, message: &dyn ErasedMessage) -> bool {
+        if !self.letters.is_on || me == to {
+            return false;
+        }
+        let place = self.sends();
+        !self.has_room() || self.letters.write(place, to, message)
+    }
+
     /// The message in hand is to go on.
     #[inline]
     fn forward(&mut self, target: &ActorAddress) {
         if self.has_room() {
-            let (sends, others) = (self.sends.len(), self.others.len());
+            let (sends, others) = (self.sends(), self.others.len());
             self.forward = Some(Forward { target: *target, sends, others });
         }
     }
@@ -479,7 +521,7 @@ impl Actions {
 
     fn push(&mut self, action: Action) {
         if self.has_room() {
-            self.others.push((self.sends.len(), action));
+            self.others.push((self.sends(), action));
         }
     }
 }

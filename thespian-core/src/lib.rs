@@ -54,6 +54,7 @@ pub mod driver;
 pub mod engine;
 mod error;
 mod helpers;
+mod letters;
 mod limits;
 mod registry;
 mod spec;

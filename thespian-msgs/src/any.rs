@@ -525,12 +525,23 @@ impl<'a> Level<'a> {
 pub trait IntoMessage {
     /// The boxed message.
     fn into_message(self) -> AnyMessage;
+
+    /// The message as it is, if it is a user's and not boxed already: who only wants its bytes needs no box.
+    #[inline]
+    fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
+        None
+    }
 }
 
 impl<M: Message> IntoMessage for M {
     #[inline]
     fn into_message(self) -> AnyMessage {
         AnyMessage::new(self)
+    }
+
+    #[inline]
+    fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
+        (!M::SYSTEM).then_some(self as &dyn ErasedMessage)
     }
 }
 

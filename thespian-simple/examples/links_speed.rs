@@ -86,7 +86,8 @@ impl Side {
             carrier: Some(Carrier::Reliable),
             accounting: false,
         });
-        let (outputs, actions) = (Outputs::new(), Actions::new(usize::MAX));
+        let (outputs, mut actions) = (Outputs::new(), Actions::new(usize::MAX));
+        actions.set_writing(true);
         let (encoder, decoder) = (Encoder::with_tables(), Decoder::with_tables());
         Side { host, actor: Counter::default(), outputs, actions, idle: Idle, encoder, decoder }
     }

@@ -834,6 +834,7 @@ impl World {
     ) -> Result<Flow, Failure> {
         let outer = mem::replace(&mut self.running_in, system);
         actions.set_limit(self.systems[system].limits.actions_per_attempt);
+        actions.set_writing(self.network.is_some());
         let outcome = run::attempt(actor, envelope, actions, self);
         self.running_in = outer;
         match outcome {

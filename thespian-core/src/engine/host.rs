@@ -16,7 +16,7 @@ use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
     ChildActorExited, Counters, DeadReason, Envelope, ExitCause, Failure, FailurePolicy, Flow, Limits,
-    PoisonMessage, QueueStatus, StatusReq, Time, WakeupMessage, WatchMessage,
+    Payload, PoisonMessage, QueueStatus, StatusReq, Time, TypeNames, WakeupMessage, WatchMessage,
 };
 
 /// What an actor's engine is made with.
@@ -521,11 +521,20 @@ impl Host {
     #[inline]
     pub fn frame(&mut self, now: Time, from: ActorAddress, frame: FrameRef<'_>, out: &mut Outputs) {
         let Some(links) = &mut self.links else { return };
+        let is_message = matches!(frame, FrameRef::Data { .. });
         let mut arrived = mem::take(&mut links.arrived);
         let progress = links.handle(now, from, frame, &mut arrived, out);
-        self.progress(now, progress, out);
-        for envelope in arrived.drain(..) {
-            self.arrived(now, envelope, out);
+        if !is_message {
+            self.progress(now, progress, out);
+        }
+        match arrived.len() {
+            // Nearly always.
+            1 => {
+                if let Some(envelope) = arrived.pop() {
+                    self.arrived(now, envelope, out);
+                }
+            }
+            _ => arrived.drain(..).for_each(|envelope| self.arrived(now, envelope, out)),
         }
         if let Some(links) = &mut self.links {
             links.arrived = arrived;
@@ -684,14 +693,22 @@ impl Host {
 
     /// Releases what is not only sends in this process, in the order asked.
     fn release_in_turn(&mut self, now: Time, actions: &mut Actions, out: &mut Outputs) {
+        let sends = actions.sends.len() + actions.letters.len();
         let mut others = actions.others.drain(..).peekable();
-        for (index, envelope) in actions.sends.drain(..).enumerate() {
+        let mut letters = actions.letters.open();
+        let mut envelopes = actions.sends.drain(..);
+        for index in 0..sends {
             while let Some((_, other)) = others.next_if(|(sends, _)| *sends <= index) {
                 self.release_other(now, other, out);
             }
-            self.send(now, envelope, out);
+            match letters.next_at(index) {
+                Some((to, names, bytes)) => self.send_letter(now, to, names, bytes, out),
+                None => envelopes.by_ref().take(1).for_each(|envelope| self.send(now, envelope, out)),
+            }
         }
         others.for_each(|(_, other)| self.release_other(now, other, out));
+        drop((envelopes, letters));
+        actions.letters.clear();
         // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
         // in due order: each would otherwise have to find its place among the others.
         self.wake(now);
@@ -710,6 +727,30 @@ impl Host {
         let envelope = self.number(envelope);
         self.account(&envelope, Disposition::Accepted, out);
         self.transmit(now, envelope, out);
+    }
+
+    /// Sends a message that has been written already, and is not to the actor itself.
+    #[inline]
+    fn send_letter(
+        &mut self,
+        now: Time,
+        to: ActorAddress,
+        names: TypeNames,
+        bytes: Payload,
+        out: &mut Outputs,
+    ) {
+        match &mut self.links {
+            Some(links) if bytes.len() <= self.limits.message_size => {
+                self.sent += 1;
+                self.outgoing += 1;
+                if self.accounting {
+                    let (from, number, what) = (self.address, self.sent, Disposition::Accepted);
+                    out.effect(Effect::Account { from, number, what });
+                }
+                links.send_written(now, to, self.sent, names, bytes, out);
+            }
+            _ => self.send(now, AnyMessage::encoded(names, bytes).seal(&to, &self.address), out),
+        }
     }
 
     #[inline]

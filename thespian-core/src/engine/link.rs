@@ -269,6 +269,8 @@ struct Place {
     link: u64,
     sequence: u64,
     base: u64,
+    /// Of the message, in bytes.
+    size: usize,
 }
 
 /// Fewer links than this are not worth looking for unused ones.
@@ -331,9 +333,7 @@ impl Links {
             Ok(encoded) => encoded,
             Err(refusal) => return Err((envelope, refusal)),
         };
-        self.sweep(now);
-        let lane = Lane::of(envelope.message());
-        let to = self.target(envelope.to());
+        let (lane, to) = (Lane::of(envelope.message()), *envelope.to());
         let kept = Kept {
             number: envelope.number(),
             by_runtime: envelope.is_by_runtime(),
@@ -347,6 +347,30 @@ impl Links {
             let text = format!("a message panicked when it was dropped: {}", failure.details());
             out.effect(Effect::Log(Log { level: log::Level::Error, actor: self.me, text }));
         }
+        self.keep(now, &to, lane, kept, out);
+        Ok(())
+    }
+
+    /// Takes a user's message that is its bytes already, with the sender's number for it.
+    #[inline]
+    pub(super) fn send_written(
+        &mut self,
+        now: Time,
+        to: ActorAddress,
+        number: u64,
+        names: TypeNames,
+        bytes: Payload,
+        out: &mut Outputs,
+    ) {
+        let expires = now + self.limits.delivery_limit;
+        let kept = Kept { number, by_runtime: false, repeated: false, names, bytes, expires };
+        self.keep(now, &to, Lane::User, kept, out);
+    }
+
+    #[inline]
+    fn keep(&mut self, now: Time, to: &ActorAddress, lane: Lane, kept: Kept, out: &mut Outputs) {
+        self.sweep(now);
+        let to = self.target(to);
         let peer = &mut self.peers[to as usize];
         let route = Route { me: self.me, peer: peer.address, lane };
         let link = match &mut peer.outgoing[lane as usize] {
@@ -361,7 +385,6 @@ impl Links {
         self.unacknowledged_bytes += kept.bytes.len();
         link.send(now, route, kept, &self.limits, out);
         self.due = self.due.min(link.due());
-        Ok(())
     }
 
     fn encode(&mut self, envelope: &Envelope) -> Result<(TypeNames, Payload), Refusal> {
@@ -405,6 +428,7 @@ impl Links {
     ) -> Progress {
         match frame {
             Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
+                let size = bytes.len();
                 let message = match self.spares.pop() {
                     Some(spare) => AnyMessage::encoded_in(spare, names, bytes),
                     None => AnyMessage::encoded(names.clone(), bytes),
@@ -414,7 +438,7 @@ impl Links {
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
                 // No engine of ours puts a message into the other lane, where it would never be acknowledged.
                 if Lane::of(envelope.message()) == lane {
-                    self.take(now, from, lane, Place { link, sequence, base }, envelope, arrived, out);
+                    self.take(now, from, lane, Place { link, sequence, base, size }, envelope, arrived, out);
                 }
                 Progress::default()
             }
@@ -499,7 +523,7 @@ impl Links {
         out: &mut Outputs,
     ) {
         self.sweep(now);
-        let Place { link: opened, sequence, base } = place;
+        let Place { link: opened, sequence, base, size } = place;
         let number = self.source(&from);
         let route = Route { me: self.me, peer: from, lane };
         let begin = || begin(opened, base, self.carrier, self.forgot, &self.limits, now);
@@ -524,7 +548,7 @@ impl Links {
             }
         }
         let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
-        link.take(sequence, envelope, &self.limits, taking);
+        link.take(sequence, size, envelope, &self.limits, taking);
         if is_on(Bug::AckBeforeHandling) {
             link.forget_pending();
             link.acknowledge(route, false, out);

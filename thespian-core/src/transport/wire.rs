@@ -56,6 +56,16 @@ pub struct Malformed(&'static str);
 struct SentTables {
     addresses: Sent<ActorAddress>,
     names: Sent<TypeNames>,
+    last: Option<Last>,
+}
+
+/// What the last message's head had from the tables, as long as it is there: mostly the next is like it.
+struct Last {
+    from: ActorAddress,
+    to: ActorAddress,
+    names: TypeNames,
+    /// The places of these, as they are written.
+    codes: [u64; 3],
 }
 
 struct ToldTables {
@@ -97,6 +107,7 @@ impl Encoder {
         Encoder(Some(SentTables {
             addresses: Sent::new(INTERNED_ADDRESSES),
             names: Sent::new(INTERNED_NAMES),
+            last: None,
         }))
     }
 
@@ -110,6 +121,25 @@ impl Encoder {
     /// Appends a frame without its [`payload`], which belongs behind it.
     #[inline]
     pub fn head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
+        if let Frame::Data { lane, link, sequence, base, number, by_runtime, names, .. } = frame
+            && let Some(SentTables { last: Some(last), .. }) = &self.0
+            && last.names.is_same(names)
+            && (last.to, last.from) == (*to, *from)
+        {
+            let mut short = Short::default();
+            short.put(first_byte(DATA | if *by_runtime { BY_RUNTIME } else { 0 }, *lane).into());
+            let [from, to, names] = last.codes;
+            // The window is small, so the fifth is.
+            for number in [from, to, *link, *sequence, sequence.wrapping_sub(*base), *number, names] {
+                short.put(number);
+            }
+            out.extend_from_slice(short.bytes());
+        } else {
+            self.new_head(out, from, to, frame);
+        }
+    }
+
+    fn new_head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         let (kind, lane) = match frame {
             Frame::Data { lane, by_runtime, .. } => (DATA | if *by_runtime { BY_RUNTIME } else { 0 }, lane),
             Frame::Ack { lane, .. } => (ACK, lane),
@@ -117,17 +147,22 @@ impl Encoder {
             Frame::AckButGaps { lane, .. } => (ACK_BUT_GAPS, lane),
             Frame::Past { lane, .. } => (PAST, lane),
         };
-        out.push(kind | if *lane == Lane::Urgent { URGENT } else { 0 });
-        self.address(out, from);
-        self.address(out, to);
+        out.push(first_byte(kind, *lane));
+        let from_code = self.address(out, from);
+        let to_code = self.address(out, to);
         match frame {
             Frame::Data { link, sequence, base, number, names, .. } => {
                 put(out, *link);
                 put(out, *sequence);
-                // The window is small, so this is.
                 put(out, sequence.wrapping_sub(*base));
                 put(out, *number);
-                self.names(out, names);
+                let names_code = self.names(out, names);
+                if let Some(tables) = &mut self.0
+                    && let (Some(one), Some(two), Some(three)) = (from_code, to_code, names_code)
+                {
+                    let names = (*names).clone();
+                    tables.last = Some(Last { from: *from, to: *to, names, codes: [one, two, three] });
+                }
             }
             Frame::Ack { link, handled, .. } => {
                 put(out, *link);
@@ -153,33 +188,50 @@ impl Encoder {
         }
     }
 
-    /// Appends an address.
+    /// Appends an address. What it is written as, if the other side has it in its table.
     #[inline]
-    pub fn address(&mut self, out: &mut Vec<u8>, address: &ActorAddress) {
+    pub fn address(&mut self, out: &mut Vec<u8>, address: &ActorAddress) -> Option<u64> {
         if address.is_nobody() {
-            return put(out, NOBODY);
+            put(out, NOBODY);
+            return Some(NOBODY);
         }
         match &mut self.0 {
             None => put(out, IN_FULL),
             Some(tables) => {
                 let hash = spread(address.slot() ^ address.generation().rotate_left(32));
                 match tables.addresses.place(hash, address) {
-                    Place::Known(at) => return put(out, 2 + 2 * at as u64),
-                    Place::New(at) => put(out, 3 + 2 * at as u64),
+                    Place::Known(at) => {
+                        let code = 2 + 2 * at as u64;
+                        put(out, code);
+                        return Some(code);
+                    }
+                    Place::New(at) => {
+                        // It may have taken the place of another.
+                        tables.last = None;
+                        put(out, 3 + 2 * at as u64);
+                    }
                 }
             }
         }
         // Plain data of msgs: it always encodes.
         out.extend_from_slice(&encode(address).unwrap_or_default());
+        None
     }
 
     #[inline]
-    fn names(&mut self, out: &mut Vec<u8>, names: &TypeNames) {
+    fn names(&mut self, out: &mut Vec<u8>, names: &TypeNames) -> Option<u64> {
         match &mut self.0 {
             Some(tables) if size_of_names(names) <= INTERNED_NAMES_SIZE => {
                 match tables.names.place(hash_of_names(names), names) {
-                    Place::Known(at) => return put(out, 2 + 2 * at as u64),
-                    Place::New(at) => put(out, 3 + 2 * at as u64),
+                    Place::Known(at) => {
+                        let code = 2 + 2 * at as u64;
+                        put(out, code);
+                        return Some(code);
+                    }
+                    Place::New(at) => {
+                        tables.last = None;
+                        put(out, 3 + 2 * at as u64);
+                    }
                 }
             }
             _ => put(out, IN_FULL),
@@ -189,6 +241,52 @@ impl Encoder {
             put(out, name.len() as u64);
             out.extend_from_slice(name.as_bytes());
         }
+        None
+    }
+}
+
+#[inline]
+fn first_byte(kind: u8, lane: Lane) -> u8 {
+    kind | if lane == Lane::Urgent { URGENT } else { 0 }
+}
+
+/// Room for a head with nothing in full: at most eight numbers.
+struct Short {
+    bytes: [u8; Short::ROOM],
+    length: usize,
+}
+
+impl Default for Short {
+    #[inline]
+    fn default() -> Short {
+        Short { bytes: [0; Short::ROOM], length: 0 }
+    }
+}
+
+impl Short {
+    /// Ten bytes for each number.
+    const ROOM: usize = 80;
+
+    #[inline]
+    fn put(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.push(number as u8);
+    }
+
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 

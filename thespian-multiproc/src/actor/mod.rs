@@ -263,6 +263,7 @@ impl Running {
             return (core, now);
         };
         self.actions.set_limit(shared.limits.actions_per_attempt);
+        self.actions.set_writing(true);
         // They change seldom, and counting who has them would cost every message.
         if !Arc::ptr_eq(&self.capabilities, &core.capabilities) {
             self.capabilities = core.capabilities.clone();

@@ -73,8 +73,14 @@ impl Incoming {
 
     /// Takes a message if there is room for it, and what it was waited for with.
     #[inline]
-    pub(super) fn take(&mut self, sequence: u64, envelope: Envelope, limits: &Limits, taking: Taking<'_>) {
-        let size = size(&envelope);
+    pub(super) fn take(
+        &mut self,
+        sequence: u64,
+        size: usize,
+        envelope: Envelope,
+        limits: &Limits,
+        taking: Taking<'_>,
+    ) {
         if !self.has_room(sequence, size, limits) {
             return;
         }
@@ -152,17 +158,20 @@ impl Incoming {
     #[inline]
     pub(super) fn dealt_with(&mut self, place: u64, batch: u64) -> (bool, bool) {
         // Nearly always the first: only a question for the status overtakes.
-        let at = match self.pending.front() {
-            Some(first) if first.number == place => 0,
-            _ => match self.pending.iter().position(|taken| taken.number == place) {
-                Some(at) => at,
-                None => return (false, false),
-            },
-        };
-        let taken = self.pending.remove(at);
-        self.bytes -= taken.map_or(0, |taken| taken.size);
+        match self.pending.front() {
+            Some(first) if first.number == place => {
+                self.bytes -= first.size;
+                self.pending.pop_front();
+            }
+            _ => {
+                if let Some(at) = self.pending.iter().position(|taken| taken.number == place) {
+                    self.bytes -= self.pending.remove(at).map_or(0, |taken| taken.size);
+                }
+                return (false, false);
+            }
+        }
         let since = self.handled() - self.acknowledged;
-        (at == 0, since >= batch.max(self.pending.len() as u64))
+        (true, since >= batch.max(self.pending.len() as u64))
     }
 
     /// Forgets what is held, acknowledged or not.
