@@ -371,13 +371,13 @@ impl UdpPort {
         }
     }
 
-    /// Puts an item into the next datagram of a session, if the host has not ended it.
+    /// Puts something into the next datagram of a session, if the host has not ended it.
     #[inline]
-    fn put(&mut self, peer: PeerId, item: Item, write: impl FnOnce(&mut Vec<u8>)) {
+    fn put(&mut self, peer: PeerId, put: impl FnOnce(&mut Session, &mut Socket) -> Sent) {
         let Some(session) = self.sessions.get_mut(&peer.0).filter(|session| !session.is_leaving) else {
             return;
         };
-        let sent = session.put(&mut self.socket, item, write);
+        let sent = put(session, &mut self.socket);
         if !session.is_listed_dirty {
             session.is_listed_dirty = true;
             self.dirty.push(peer);
@@ -501,9 +501,12 @@ impl UdpPort {
     /// How long the system may be waited for, if the timer does not end that.
     fn limit(&mut self, due: Due) -> Option<Duration> {
         let Due::At(due) = due else { return (due == Due::Now).then_some(Duration::ZERO) };
+        if self.timer.runs_out_by(due) {
+            return None;
+        }
         let now = Instant::now();
         let left = due.saturating_duration_since(now);
-        if left.is_zero() || self.timer.limit(now, left).is_err() { Some(left) } else { None }
+        if left.is_zero() || self.timer.set(now, left).is_err() { Some(left) } else { None }
     }
 
     /// Whether nothing has happened but that the timer has run out too early.
@@ -593,13 +596,15 @@ impl Port for UdpPort {
 
     #[inline]
     fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
-        self.put(peer, Item::Frame, |out| Encoder::plain().frame(out, &from, &to, &frame));
+        self.put(peer, |session, socket| session.put_frame(socket, &from, &to, &frame));
     }
 
     fn nobody(&mut self, peer: PeerId, address: ActorAddress, sender: ActorAddress) {
-        self.put(peer, Item::Nobody, |out| {
-            Encoder::plain().address(out, &address);
-            Encoder::plain().address(out, &sender);
+        self.put(peer, |session, socket| {
+            session.put(socket, Item::Nobody, |out| {
+                Encoder::plain().address(out, &address);
+                Encoder::plain().address(out, &sender);
+            })
         });
     }
 

@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use log::warn;
-use thespian_core::SystemId;
+use thespian_core::engine::link::FrameRef;
+use thespian_core::transport::wire::{Encoder, payload};
 use thespian_core::transport::{DownReason, Locator, PeerId, Role};
+use thespian_core::{ActorAddress, SystemId};
 use thespian_transport::handshake::Refused;
 
 use crate::control::{Heard, Said};
@@ -20,6 +22,9 @@ use crate::window::Window;
 /// travel in pieces.
 const SMALL_HERE: usize = 8 * 1024;
 const SMALL_THERE: usize = 1_400;
+
+/// What a frame has beside its message at most, unless the names of its types are long, in bytes.
+const HEAD: usize = 160;
 
 /// How much is kept for a session that is being made, in bytes. What is beyond is lost.
 const EARLY: usize = 1 << 20;
@@ -247,6 +252,33 @@ impl Session {
         let sent = self.transmit(socket);
         self.draft = next;
         if self.draft.size() >= self.small { self.transmit(socket) } else { sent }
+    }
+
+    /// Sends a frame, alone or with others that follow.
+    #[inline]
+    pub(crate) fn put_frame(
+        &mut self,
+        socket: &mut Socket,
+        from: &ActorAddress,
+        to: &ActorAddress,
+        frame: &FrameRef<'_>,
+    ) -> Sent {
+        if !self.may_send() {
+            return self.keep(Item::Frame, |out| Encoder::plain().frame(out, from, to, frame));
+        }
+        let mut sent = Sent::Yes;
+        // One that has no room begins the next datagram: it could not be moved there.
+        if !self.draft.is_empty() && self.draft.size() + HEAD + payload(frame).len() > self.small {
+            sent = self.transmit(socket);
+        }
+        if self.draft.add_frame(from, to, frame).is_none() {
+            return Sent::Dropped;
+        }
+        if self.draft.size() >= self.small {
+            let last = self.transmit(socket);
+            sent = if matches!(sent, Sent::Yes) { last } else { sent };
+        }
+        sent
     }
 
     #[cold]

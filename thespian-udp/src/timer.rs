@@ -32,21 +32,19 @@ impl Timer {
         Ok(Timer { descriptor, runs_out: None })
     }
 
-    /// Sees to it that it runs out before this is over, or just then.
+    /// Whether it runs out before that, or just then.
+    #[inline]
+    pub(crate) fn runs_out_by(&self, due: Instant) -> bool {
+        self.runs_out.is_some_and(|at| at <= due)
+    }
+
+    /// Has it run out when this is over.
     ///
     /// # Errors
     ///
     /// The system does not do that, and has to be asked in another way.
-    #[inline]
-    pub(crate) fn limit(&mut self, now: Instant, left: Duration) -> io::Result<()> {
-        match self.runs_out {
-            Some(at) if at <= now + left => Ok(()),
-            _ => self.set(now, left),
-        }
-    }
-
     #[cold]
-    fn set(&mut self, now: Instant, left: Duration) -> io::Result<()> {
+    pub(crate) fn set(&mut self, now: Instant, left: Duration) -> io::Result<()> {
         // Nothing left would stop it.
         let left = left.max(Duration::from_nanos(1));
         self.runs_out = None;
@@ -78,18 +76,20 @@ mod tests {
     }
 
     #[test]
-    fn it_runs_out_for_the_earliest_limit_and_can_be_set_again() {
+    fn it_runs_out_in_time_and_can_be_set_again_before_and_after() {
         let mut poll = Poll::new().expect("a poll");
         let mut timer = Timer::new(poll.registry(), TOKEN).expect("a timer");
         for _ in 0..2 {
             let now = Instant::now();
-            for left in [3_600_000, 5, 7_200_000, 10] {
-                timer.limit(now, Duration::from_millis(left)).expect("it is set");
-            }
-            assert_eq!(timer.runs_out, Some(now + Duration::from_millis(5)));
+            let due = |left| now + Duration::from_millis(left);
+            timer.set(now, Duration::from_secs(3_600)).expect("it is set");
+            assert!(!timer.runs_out_by(due(5)));
+            timer.set(now, Duration::from_millis(5)).expect("it is set");
+            assert!(timer.runs_out_by(due(5)) && timer.runs_out_by(due(6)) && !timer.runs_out_by(due(4)));
             assert!(runs_out(&mut poll));
             assert!(now.elapsed() >= Duration::from_millis(5));
             timer.has_run_out();
+            assert!(!timer.runs_out_by(due(3_600_000)));
         }
     }
 
@@ -97,7 +97,7 @@ mod tests {
     fn a_limit_of_nothing_ends_at_once() {
         let mut poll = Poll::new().expect("a poll");
         let mut timer = Timer::new(poll.registry(), TOKEN).expect("a timer");
-        timer.limit(Instant::now(), Duration::ZERO).expect("it is set");
+        timer.set(Instant::now(), Duration::ZERO).expect("it is set");
         assert!(runs_out(&mut poll));
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use log::warn;
+use thespian_core::ActorAddress;
 use thespian_core::transport::wire::Decoder;
 use thespian_core::transport::{Happened, PeerId, PortEvent, Role};
 use thespian_transport::handshake::Refused;
@@ -187,8 +188,9 @@ impl UdpPort {
         if self.sessions.get(&peer.0).is_some_and(|session| !matches!(session.stage, Stage::Up)) {
             self.confirmed(peer, happened);
         }
+        let mut pair = None;
         for (item, bytes) in items {
-            self.item(peer, item, bytes, happened);
+            self.item(peer, item, bytes, &mut pair, happened);
         }
     }
 
@@ -219,12 +221,26 @@ impl UdpPort {
     }
 
     #[inline]
-    fn item(&mut self, peer: PeerId, item: Item, bytes: &[u8], happened: &mut Happened<'_>) {
+    fn item(
+        &mut self,
+        peer: PeerId,
+        item: Item,
+        bytes: &[u8],
+        pair: &mut Option<(ActorAddress, ActorAddress)>,
+        happened: &mut Happened<'_>,
+    ) {
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
         let is_wanted = !session.is_leaving;
         match item {
             Item::Frame if is_wanted => {
+                *pair = None;
                 if let Ok((from, to, frame)) = self.decoder.frame(bytes) {
+                    *pair = Some((from, to));
+                    happened(PortEvent::Frame { peer, from, to, frame });
+                }
+            }
+            Item::NextFrame if is_wanted => {
+                if let (Some((from, to)), Ok((_, _, frame))) = (*pair, self.decoder.frame(bytes)) {
                     happened(PortEvent::Frame { peer, from, to, frame });
                 }
             }
@@ -261,7 +277,7 @@ impl UdpPort {
                 self.end(peer, Failure::Closed, happened);
             }
             Item::ByeTaken if !is_wanted => self.end(peer, Failure::Closed, happened),
-            Item::Frame | Item::Nobody | Item::Answer | Item::ByeTaken => {}
+            Item::Frame | Item::NextFrame | Item::Nobody | Item::Answer | Item::ByeTaken => {}
         }
     }
 

@@ -7,7 +7,7 @@ use thespian_core::transport::{PortEvent, Role, Transport};
 use thespian_core::{ActorAddress, DeadReason, Limits};
 use thespian_udp::LARGEST_MESSAGE;
 
-use crate::kit::{Faults, Relay, address, data, locator, open, pair, udp, until};
+use crate::kit::{Faults, Relay, Side, address, data, locator, open, pair, udp, until};
 
 #[test]
 fn every_kind_of_frame_arrives_as_it_was_sent() {
@@ -62,6 +62,32 @@ fn messages_up_to_the_largest_arrive_and_one_that_fits_no_datagram_is_lost() {
 }
 
 #[test]
+fn frames_of_many_that_share_datagrams_keep_their_own_addresses() {
+    let (mut a, mut b, to_b, _) = pair();
+    let mut sent = Vec::new();
+    // Two of each in a row, and some of whom one side is the same.
+    for sequence in 0..2_000 {
+        let (from, to) = (address(sequence / 2 % 3), address(10 + sequence / 4 % 2));
+        a.port.send(to_b, from, to, data(sequence, &[7; 30]).borrow());
+        if sequence % 5 == 0 {
+            a.port.nobody(to_b, address(3), address(4));
+        }
+        sent.push((from, to, sequence));
+    }
+    let came = |side: &Side| -> Vec<(ActorAddress, ActorAddress, u64)> {
+        let of_event = |event: &PortEvent| match event {
+            PortEvent::Frame { from, to, frame: Frame::Data { sequence, .. }, .. } => {
+                Some((*from, *to, *sequence))
+            }
+            _ => None,
+        };
+        side.events.iter().filter_map(of_event).collect()
+    };
+    until([&mut a, &mut b], |[_, b]| b.messages().len() == 2_000);
+    assert_eq!(came(&b), sent);
+}
+
+#[test]
 fn small_frames_share_a_datagram() {
     let (mut a, mut b) = (open(&udp(), Role::Host), open(&udp(), Role::Host));
     let relay = Relay::start(b.place(), 1);
@@ -75,6 +101,8 @@ fn small_frames_share_a_datagram() {
     until([&mut a, &mut b], |[_, b]| b.messages().len() == 10);
     let after = relay.recorded.lock().expect("no panic").len();
     assert_eq!(after - before, 1);
+    let size = relay.recorded.lock().expect("no panic").last().map_or(0, Vec::len);
+    assert!(size < 10 * 50, "{size} bytes: who they are from and to is said once");
 }
 
 #[test]
