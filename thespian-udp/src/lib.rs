@@ -43,10 +43,11 @@
 //! # Bounds
 //!
 //! [`PortLimits`]: `connections` bounds sessions (65,536 unless it says otherwise), `strangers` those that are half open (never
-//! fewer than 4,096). Lanes take a descriptor each, and are opened only while there are some. The sockets' buffers are as large as the system allows, up to 4 MiB (`net.core.rmem_max`; twice that as the
-//! system counts), and what is on its way between two actors is bounded by a quarter of that. How many datagrams did not fit is
-//! counted by the system (`SO_RXQ_OVFL`) and told to the log. 4 MiB wait for a socket that takes no more; beyond that they
-//! are lost, and counted by whoever misses them.
+//! fewer than 4,096). Lanes take a descriptor each, and are opened only while there are some. The sockets' buffers are as
+//! large as the system allows, up to 4 MiB or [`Udp::receive_buffer`] (`net.core.rmem_max`; twice that as the system counts),
+//! and what is on its way between two actors is bounded by a quarter of that. How many datagrams did not fit is counted by the
+//! system (`SO_RXQ_OVFL`) and told to the log. 4 MiB wait for a socket that takes no more; beyond that they are lost, and counted
+//! by whoever misses them.
 //!
 //! # Dependencies
 //!

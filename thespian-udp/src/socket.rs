@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
-/// How large the buffers of a socket are asked to be, in bytes; the system may give less.
-const BUFFER: usize = 4 << 20;
+/// How large the buffers of a socket are asked to be, unless it is said otherwise, in bytes; the system may give less.
+pub(crate) const BUFFER: usize = 4 << 20;
 
 /// How much waits for a socket that takes no more, in bytes. What is beyond is lost.
 const UNSENT: usize = 4 << 20;
@@ -22,8 +22,9 @@ pub(crate) struct Socket {
     /// What the system did not take, in order.
     unsent: VecDeque<(Vec<u8>, SocketAddr)>,
     unsent_bytes: usize,
-    /// How large the buffer for what comes is, as the system says.
+    /// How large the buffer for what comes is, as the system says, and was to be.
     pub(crate) buffer: usize,
+    wanted: usize,
     /// How many datagrams the system dropped because that was full.
     overrun: u32,
     control: Vec<u8>,
@@ -43,11 +44,16 @@ pub(crate) enum Sent {
 }
 
 impl Socket {
-    /// A socket at a place.
-    pub(crate) fn at(place: SocketAddr) -> io::Result<Socket> {
-        let socket = raw(place)?;
+    /// A socket at a place, with a buffer of so many bytes for what comes, if the system allows it.
+    pub(crate) fn at(place: SocketAddr, receive_buffer: usize) -> io::Result<Socket> {
+        let socket = raw(place, receive_buffer)?;
         socket.bind(&place.into())?;
-        Socket::of(socket)
+        Socket::of(socket, receive_buffer)
+    }
+
+    /// Another one like this, at any port of its address.
+    pub(crate) fn elsewhere(&self) -> io::Result<Socket> {
+        Socket::at(SocketAddr::new(self.udp.local_addr()?.ip(), 0), self.wanted)
     }
 
     /// One more socket at the place of this one, for the datagrams between here and another place alone. Those that are at the
@@ -65,12 +71,12 @@ impl Socket {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let socket = raw(here)?;
+        let socket = raw(here, self.wanted)?;
         setsockopt(&socket, sockopt::ReusePort, &true)?;
         socket.bind(&SocketAddr::new(anywhere, here.port()).into())?;
         setsockopt(&socket, sockopt::ReusePort, &false)?;
         socket.connect(&there.into())?;
-        let socket = Socket::of(socket)?;
+        let socket = Socket::of(socket, self.wanted)?;
         // It would be at another address if the way there begins at one.
         if socket.udp.local_addr()? == here {
             Ok(socket)
@@ -85,13 +91,14 @@ impl Socket {
         let _ = setsockopt(&self.udp, sockopt::ReusePort, &shares);
     }
 
-    fn of(socket: RawSocket) -> io::Result<Socket> {
+    fn of(socket: RawSocket, wanted: usize) -> io::Result<Socket> {
         let buffer = socket.recv_buffer_size()?;
         Ok(Socket {
             udp: UdpSocket::from_std(socket.into()),
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             buffer,
+            wanted,
             overrun: 0,
             control: nix::cmsg_space!(u32, [u8; 128]),
         })
@@ -236,13 +243,13 @@ impl AsFd for Socket {
 }
 
 /// A socket that is at no place yet, and for addresses like this one.
-fn raw(place: SocketAddr) -> io::Result<RawSocket> {
+fn raw(place: SocketAddr, receive_buffer: usize) -> io::Result<RawSocket> {
     let socket = RawSocket::new(Domain::for_address(place), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if place.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    enlarge(&socket);
+    enlarge(&socket, receive_buffer);
     // The system then tells of each datagram that nobody was there for, and where that was.
     match place {
         SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
@@ -252,19 +259,19 @@ fn raw(place: SocketAddr) -> io::Result<RawSocket> {
     Ok(socket)
 }
 
-/// Makes the buffers as large as the system allows.
-fn enlarge(socket: &RawSocket) {
+/// Makes the buffers as large as they are to be and the system allows.
+fn enlarge(socket: &RawSocket, receive_buffer: usize) {
     // For those that may go beyond what the system allows others; for them it is what follows.
-    if setsockopt(socket, sockopt::RcvBufForce, &BUFFER).is_err() {
-        let _ = socket.set_recv_buffer_size(BUFFER);
+    if setsockopt(socket, sockopt::RcvBufForce, &receive_buffer).is_err() {
+        let _ = socket.set_recv_buffer_size(receive_buffer);
     }
     let _ = socket.set_send_buffer_size(BUFFER);
 }
 
-/// How large the buffer of a socket for what comes is, if one can be had.
-pub(crate) fn buffer() -> Option<usize> {
+/// How large a buffer for what comes the system gives, if it gives a socket.
+pub(crate) fn given(receive_buffer: usize) -> Option<usize> {
     let socket = RawSocket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).ok()?;
-    enlarge(&socket);
+    enlarge(&socket, receive_buffer);
     socket.recv_buffer_size().ok()
 }
 

@@ -478,8 +478,7 @@ impl UdpPort {
         self.queued = queued;
         self.send_dirty();
         self.close_lanes();
-        let Ok(here) = self.socket.udp.local_addr() else { return };
-        let moved = Socket::at(SocketAddr::new(here.ip(), 0)).and_then(|mut socket| {
+        let moved = self.socket.elsewhere().and_then(|mut socket| {
             register(&self.poll, &mut socket)?;
             Ok(socket)
         });

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use thespian_core::engine::link::{Carrier, Frame, Lane};
 use thespian_core::transport::{PortEvent, Role, Transport};
 use thespian_core::{ActorAddress, DeadReason, Limits};
-use thespian_udp::LARGEST_MESSAGE;
+use thespian_udp::{LARGEST_MESSAGE, Udp};
 
-use crate::kit::{Faults, Relay, Side, address, data, locator, open, pair, udp, until};
+use crate::kit::{
+    Faults, Relay, SECRET, Side, address, configured, data, locator, open, pair, pair_of, udp, until,
+};
 
 #[test]
 fn every_kind_of_frame_arrives_as_it_was_sent() {
@@ -146,4 +148,26 @@ fn one_that_floods_does_not_keep_others_from_being_heard() {
     }
     c.port.control(from_c, b"heard".to_vec());
     until([&mut c, &mut a, &mut b], |[_, _, b]| b.words().len() == 1);
+}
+
+#[test]
+fn a_smaller_buffer_holds_everywhere_and_lets_less_be_on_its_way() {
+    let small = configured(Udp::default().secret(SECRET).receive_buffer(64 << 10));
+    let restored = Udp::restore(&small.settings()).expect("its own settings");
+    let bound = |udp: &Udp| {
+        let mut limits = Limits::default();
+        udp.narrow(&mut limits);
+        (limits.window_bytes, limits.window_max)
+    };
+    let (bytes, messages) = bound(&restored);
+    assert_eq!((bytes, messages), bound(&small));
+    // The system doubles what it is asked for.
+    assert!(bytes <= (128 << 10) / 4 && messages <= 32, "{bytes} bytes, {messages} messages");
+    // What does not fit is lost, and what was counted as on its way fits.
+    let (mut a, mut b, to_b, _) = pair_of(&restored);
+    for sequence in 0..u64::from(messages) {
+        a.send(to_b, sequence, &[1; 64]);
+        a.port.flush();
+    }
+    until([&mut b], |[b]| b.messages().len() == messages as usize);
 }
