@@ -11,6 +11,7 @@
 //! The driver chooses the processors, and what a program starts inherits them. Where the two sides of a workload are to
 //! be on a processor each, it names the two in [`SIDES`], and the sides go there themselves: [`near`], [`far`].
 
+mod offers;
 mod place;
 #[cfg(feature = "tokio")]
 mod remote;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use bench_harness::{Job, Measurement, Workload};
 
+pub use offers::{Came, FLOOD_LOSS, OFFERS, Offer, SMALL_BUFFER};
 pub use place::{SIDES, far, near};
 #[cfg(feature = "tokio")]
 pub use remote::{REMOTE, remote};

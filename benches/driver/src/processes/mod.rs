@@ -1,5 +1,6 @@
 //! The group of the process bases: ours with a process for each actor, beside floors, peers and the Python original.
 
+mod losses;
 pub(crate) mod plan;
 mod python;
 mod report;

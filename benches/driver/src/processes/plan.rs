@@ -1,5 +1,7 @@
 //! What is measured of processes, where, against what, and what it may cost: all of it as data.
 
+use process_harness::FLOOD_LOSS;
+
 use crate::place::Place;
 
 /// The program with the floors.
@@ -43,6 +45,8 @@ pub(crate) enum Unit {
     Time,
     Bytes,
     Count,
+    /// What arrived of [offers](process_harness::OFFERS): it has a table of its own.
+    Arrived,
 }
 
 /// What a figure of ours has to be.
@@ -342,6 +346,16 @@ pub(crate) const SECTIONS: &[Section] = &[
         place: Place::TwoCores,
         floor: Some("floor_tcp_flood_framed"),
         runs: &[(UDP, "flood"), (OURS, "flood")],
+        ours: UDP,
+        budgets: &[],
+    },
+    Section {
+        name: "udp_loss",
+        about: "what arrives of floods of 64 B at one actor, and what is lost by UDP; senders are held back as always",
+        unit: Unit::Arrived,
+        place: Place::TwoCores,
+        floor: None,
+        runs: &[(UDP, FLOOD_LOSS), (OURS, FLOOD_LOSS)],
         ours: UDP,
         budgets: &[],
     },

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::losses;
 use super::plan::{Budget, FLOORS, OURS, PYTHON, QUEUE, UDP, Unit, Wanted};
 use super::results::Results;
 use crate::grid;
@@ -20,9 +21,9 @@ pub(crate) struct Report {
 impl Report {
     /// Whether a workload of ours ended with an error.
     pub(crate) fn has_failure_of_ours(&self) -> bool {
-        self.all
-            .iter()
-            .any(|results| results.failures.iter().any(|(program, _, _)| [OURS, QUEUE, UDP].contains(program)))
+        self.all.iter().any(|results| {
+            results.failures.iter().any(|(program, _, _)| [OURS, QUEUE, UDP].contains(program))
+        })
     }
 
     /// Whatever is not in the tables, and why.
@@ -83,6 +84,9 @@ impl fmt::Display for Report {
 fn write_section(f: &mut fmt::Formatter<'_>, results: &Results) -> fmt::Result {
     if results.lines.is_empty() {
         return writeln!(f, "nothing was measured");
+    }
+    if results.section.unit == Unit::Arrived {
+        return losses::write(f, results);
     }
     let floor = results.section.floor.unwrap_or("no floor");
     let mut lines = vec![["program", "figure", "value", floor].map(str::to_owned).to_vec()];
@@ -152,7 +156,7 @@ fn single(value: f64, unit: Unit) -> String {
 
 fn scale(size: f64, unit: Unit) -> (f64, &'static str) {
     match unit {
-        Unit::Count => (1.0, ""),
+        Unit::Count | Unit::Arrived => (1.0, ""),
         Unit::Bytes => (1024.0, "KiB"),
         Unit::Time if size < 1e3 => (1.0, "ns"),
         Unit::Time if size < 1e6 => (1e3, "us"),

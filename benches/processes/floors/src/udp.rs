@@ -71,7 +71,9 @@ impl Pair {
     fn receive(&mut self, message: &mut [u8]) -> Result<usize, Error> {
         loop {
             match self.socket.recv(message) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.poll.poll(&mut self.events, None)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.poll.poll(&mut self.events, None)?
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 outcome => return outcome,
             }

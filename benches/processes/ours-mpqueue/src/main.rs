@@ -3,6 +3,8 @@
 
 #[path = "../../ours-tcp/src/actors.rs"]
 mod actors;
+#[path = "../../ours-tcp/src/loss.rs"]
+mod loss;
 #[path = "../../ours-tcp/src/processes.rs"]
 mod processes;
 #[path = "../../ours-tcp/src/workloads.rs"]

@@ -2,6 +2,7 @@
 //! set but the port: these are the default limits, the default way to start processes, and the macros of the guide.
 
 mod actors;
+mod loss;
 mod processes;
 mod system;
 mod workloads;

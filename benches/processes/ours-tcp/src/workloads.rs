@@ -5,14 +5,16 @@ use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use bench_harness::{Job, Workload, check, sum_to};
-use process_harness::{Figures, LIMIT, each, figure, latencies, payload, proportional_memory, rounds};
+use process_harness::{
+    FLOOD_LOSS, Figures, LIMIT, each, figure, latencies, payload, proportional_memory, rounds,
+};
 use thespian_core::{ActorAddress, ActorSystem, Error};
 
 use crate::actors::{
     Ball, Counter, Echo, Far, Flood, Made, Make, Parent, Play, Played, Player, Process, Source, Sum,
     WhichProcess,
 };
-use crate::processes;
+use crate::{loss, processes};
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("rtt", "there and back between two actors", 20_000),
@@ -21,6 +23,11 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("flood", "a message of 64 bytes from actor to actor", 1_000_000),
     Workload::new("flood_64k", "a message of 64 KiB from actor to actor", 20_000),
     Workload::new("flood_1m", "a message of 1 MiB from actor to actor", 2_000),
+    Workload::new(
+        FLOOD_LOSS,
+        "messages that arrive of floods of some rates, over so many milliseconds each",
+        400,
+    ),
     Workload::new("create", "an actor created by an actor, until it answers", 500),
     Workload::new("create_outside", "an actor created from outside, until it answers", 500),
     Workload::new("startup", "a system started, until its first actor answers", 20),
@@ -29,7 +36,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
 ];
 
 /// How a system is started.
-type Start = fn() -> Result<ActorSystem, Error>;
+pub(crate) type Start = fn() -> Result<ActorSystem, Error>;
 
 /// Actors of the system that has nothing to do.
 const IDLE_ACTORS: usize = 10;
@@ -45,6 +52,9 @@ pub(crate) fn measure(job: Job, start: Start) -> Figures {
         let took: Result<Vec<Duration>, String> =
             (0..job.workload.ops(job.quick)).map(|_| startup(start)).collect();
         return latencies(job, took?);
+    }
+    if job.workload.name == FLOOD_LOSS {
+        return loss::measure(job, start, None);
     }
     let system = System::start(start)?;
     let figures = measure_on(job, &system)?;
@@ -71,10 +81,10 @@ fn measure_on(job: Job, system: &ActorSystem) -> Figures {
 
 /// A system that is shut down when it is dropped, however the workload ended: one that outlives its starter would be
 /// there still when the next is measured.
-struct System(ActorSystem);
+pub(crate) struct System(ActorSystem);
 
 impl System {
-    fn start(start: Start) -> Result<System, String> {
+    pub(crate) fn start(start: Start) -> Result<System, String> {
         start().map(System).map_err(text)
     }
 }
@@ -95,7 +105,7 @@ impl Drop for System {
     }
 }
 
-fn text(error: impl Display) -> String {
+pub(crate) fn text(error: impl Display) -> String {
     error.to_string()
 }
 
