@@ -148,7 +148,13 @@ impl postcard::ser_flavors::Flavor for Appended<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        /// A number has no more bytes.
+        const NUMBER: usize = 10;
+        // A number has just been put together byte by byte, and to copy that as a whole would wait for each of them.
+        match bytes.len() {
+            0..=NUMBER => bytes.iter().for_each(|byte| self.0.push(*byte)),
+            _ => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 

@@ -126,14 +126,11 @@ impl Encoder {
             && last.names.is_same(names)
             && (last.to, last.from) == (*to, *from)
         {
-            let mut short = Short::default();
-            short.put(first_byte(DATA | if *by_runtime { BY_RUNTIME } else { 0 }, *lane).into());
             let [from, to, names] = last.codes;
+            let first = first_byte(DATA | if *by_runtime { BY_RUNTIME } else { 0 }, *lane);
             // The window is small, so the fifth is.
-            for number in [from, to, *link, *sequence, sequence.wrapping_sub(*base), *number, names] {
-                short.put(number);
-            }
-            out.extend_from_slice(short.bytes());
+            let numbers = [from, to, *link, *sequence, sequence.wrapping_sub(*base), *number, names];
+            put_all(out, first, numbers);
         } else {
             self.new_head(out, from, to, frame);
         }
@@ -250,44 +247,26 @@ fn first_byte(kind: u8, lane: Lane) -> u8 {
     kind | if lane == Lane::Urgent { URGENT } else { 0 }
 }
 
-/// Room for a head with nothing in full: at most eight numbers.
-struct Short {
-    bytes: [u8; Short::ROOM],
-    length: usize,
-}
-
-impl Default for Short {
-    #[inline]
-    fn default() -> Short {
-        Short { bytes: [0; Short::ROOM], length: 0 }
-    }
-}
-
-impl Short {
-    /// Ten bytes for each number.
-    const ROOM: usize = 80;
-
-    #[inline]
-    fn put(&mut self, mut number: u64) {
+/// Appends a byte and numbers. Where they will stay: what was put together elsewhere byte by byte would be slow to copy.
+#[inline]
+fn put_all(out: &mut Vec<u8>, first: u8, numbers: [u64; 7]) {
+    /// Ten bytes for each number, and the first.
+    const MOST: usize = 71;
+    let begin = out.len();
+    out.resize(begin + MOST, 0);
+    let place = &mut out[begin..];
+    place[0] = first;
+    let mut at = 1;
+    for mut number in numbers {
         while number >= 0x80 {
-            self.push(number as u8 | 0x80);
+            place[at] = number as u8 | 0x80;
             number >>= 7;
+            at += 1;
         }
-        self.push(number as u8);
+        place[at] = number as u8;
+        at += 1;
     }
-
-    #[inline]
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
+    out.truncate(begin + at);
 }
 
 impl Decoder {

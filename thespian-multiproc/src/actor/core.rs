@@ -143,10 +143,9 @@ impl Core {
                 // Only to itself: everything else goes by frames.
                 Output::Transmit(envelope) => self.host.arrived(self.clock.now(), envelope, &mut self.out),
                 Output::Frame => {
-                    if let Some(departure) = self.out.poll_frame()
-                        && let Some(frame) = self.host.departing(&departure)
-                    {
-                        self.plane.carry(departure.from, departure.to, frame);
+                    if let Some(departure) = self.out.poll_frame() {
+                        let frames = self.host.departing(&departure);
+                        self.plane.carry(departure.from, departure.to, frames);
                     }
                 }
                 Output::Other(effect) => self.perform_effect(*effect),

@@ -337,14 +337,14 @@ impl AdminProcess {
 
     /// Frames of the admin's own go by the control channels.
     fn carry(&mut self, departure: &Departure) {
-        let Some(frame) = self.engine.departing(departure) else { return };
-        let (from, to, frame) = (departure.from, departure.to, frame.to_frame());
-        match self.process_of(&to) {
-            Some(who) => self.say(who, &ToProcess::Frame(Carried::new(from, to, frame))),
-            None => {
-                let (reason, _) = self.why_nobody(&to);
-                self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
-            }
+        let (from, to) = (departure.from, departure.to);
+        let Some(who) = self.process_of(&to) else {
+            let (reason, _) = self.why_nobody(&to);
+            return self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
+        };
+        let frames: Vec<Frame> = self.engine.departing(departure).map(|frame| frame.to_frame()).collect();
+        for frame in frames {
+            self.say(who, &ToProcess::Frame(Carried::new(from, to, frame)));
         }
     }
 
