@@ -67,6 +67,8 @@ impl Head {
 trait Carried: Any + Send {
     fn body(&self) -> &dyn ErasedMessage;
     fn value_type(&self) -> TypeId;
+    fn as_encoded(&self) -> Option<&EncodedMessage>;
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage>;
 }
 
 impl<M: ErasedMessage> Carried for Option<M> {
@@ -81,6 +83,16 @@ impl<M: ErasedMessage> Carried for Option<M> {
     #[inline]
     fn value_type(&self) -> TypeId {
         TypeId::of::<M>()
+    }
+
+    #[inline]
+    fn as_encoded(&self) -> Option<&EncodedMessage> {
+        self.as_ref()?.as_encoded()
+    }
+
+    #[inline]
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
+        self.as_mut()?.as_encoded_mut()
     }
 }
 
@@ -114,8 +126,7 @@ impl AnyMessage {
     #[inline]
     pub fn encoded_in(spare: SpareMessage, names: &TypeNames, bytes: PayloadRef<'_>) -> AnyMessage {
         let SpareMessage(mut message) = spare;
-        let content: &mut dyn Any = &mut message.0.content;
-        let Some(Some(content)) = content.downcast_mut::<Option<EncodedMessage>>() else {
+        let Some(content) = message.0.content.as_encoded_mut() else {
             return AnyMessage::encoded(names.clone(), bytes);
         };
         content.bytes.set(bytes);
@@ -201,11 +212,7 @@ impl AnyMessage {
     /// The bytes of a message that came from elsewhere; `None` for one that is a value of this process.
     #[inline]
     pub fn as_encoded(&self) -> Option<&EncodedMessage> {
-        if !self.0.head.has(ENCODED) {
-            return None;
-        }
-        let content: &dyn Any = &self.0.content;
-        content.downcast_ref::<Option<EncodedMessage>>()?.as_ref()
+        if self.0.head.has(ENCODED) { self.0.content.as_encoded() } else { None }
     }
 
     /// How many bytes it has, as it came from elsewhere; 0 for one that is a value of this process, which has none yet.
@@ -238,8 +245,7 @@ impl AnyMessage {
     /// messages keep their receivers from asking the allocator for each.
     #[inline]
     pub fn into_spare(mut self) -> Option<SpareMessage> {
-        let content: &mut dyn Any = &mut self.0.content;
-        let content = content.downcast_mut::<Option<EncodedMessage>>()?.as_mut()?;
+        let content = self.0.content.as_encoded_mut()?;
         content.bytes.clear();
         content.place = 0;
         content.decoded.take();
@@ -282,6 +288,9 @@ impl AnyMessage {
     /// The message as a value of this process.
     #[inline]
     fn local<M: Message>(&self) -> Option<&M> {
+        if self.0.head.has(ENCODED) {
+            return None;
+        }
         let content: &dyn Any = &self.0.content;
         content.downcast_ref::<Option<M>>()?.as_ref()
     }
@@ -429,6 +438,16 @@ impl ErasedMessage for EncodedMessage {
 
     fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
         Ok(AnyMessage::encoded(self.names.clone(), self.bytes.clone()))
+    }
+
+    #[inline]
+    fn as_encoded(&self) -> Option<&EncodedMessage> {
+        Some(self)
+    }
+
+    #[inline]
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
+        Some(self)
     }
 }
 
@@ -593,8 +612,7 @@ impl Envelope {
 
     /// Gives a message that came from another process its place.
     pub fn set_place(&mut self, place: u64) {
-        let content: &mut dyn Any = &mut self.0.0.content;
-        if let Some(Some(encoded)) = content.downcast_mut::<Option<EncodedMessage>>() {
+        if let Some(encoded) = self.0.0.content.as_encoded_mut() {
             encoded.place = place;
         }
     }

@@ -9,7 +9,7 @@ use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{AnyMessage, TypeNames};
+use crate::{AnyMessage, EncodedMessage, TypeNames};
 
 /// The stable name of a message type: what travels on the wire, and what people read in logs and errors.
 pub type TypeName = Cow<'static, str>;
@@ -93,6 +93,16 @@ pub trait ErasedMessage: Any + Send {
     ///
     /// A message that is not `Clone` is copied through its encoding, which can fail.
     fn duplicate(&self) -> Result<AnyMessage, EncodeError>;
+
+    /// The message, if it is one that came encoded. Asked of every message, and quicker than looking at its type.
+    fn as_encoded(&self) -> Option<&EncodedMessage> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
+        None
+    }
 }
 
 impl<M: Message> ErasedMessage for M {

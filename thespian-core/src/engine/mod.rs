@@ -221,7 +221,7 @@ impl<'a> Iterator for Departing<'a> {
     fn next(&mut self) -> Option<FrameRef<'a>> {
         if let Some((link, lane)) = self.link {
             // One that is not there any more was the first of those that are.
-            while let Some(place) = self.places.next() {
+            for place in self.places.by_ref() {
                 if let Some(frame) = link.on_its_way(lane, place) {
                     return Some(frame);
                 }

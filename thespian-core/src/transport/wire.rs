@@ -612,6 +612,24 @@ mod tests {
         }
     }
 
+    /// They take each other's places in the table, also from one address of a frame to the other.
+    #[test]
+    fn addresses_that_want_the_same_place_in_the_table_are_never_taken_for_each_other() {
+        let (mut encoder, mut decoder) = (Encoder::with_tables(), Decoder::with_tables());
+        for round in 0..3_000 {
+            let frame = match round % 3 {
+                0 => Frame::Ack { lane: Lane::User, link: 1, handled: 2 },
+                _ => data(round, &["app.orders.Placed"], b"few"),
+            };
+            let sent = (address(1 + round % 40), address(1 + round * 7 % 37), frame);
+            for _ in 0..2 {
+                let mut bytes = Vec::new();
+                encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2.borrow());
+                same(&sent, decoder.frame(&bytes).expect("a frame"));
+            }
+        }
+    }
+
     #[test]
     fn a_head_is_small_once_addresses_and_names_are_known() {
         let mut encoder = Encoder::with_tables();

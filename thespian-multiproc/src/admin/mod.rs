@@ -342,7 +342,7 @@ impl AdminProcess {
             let (reason, _) = self.why_nobody(&to);
             return self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
         };
-        let frames: Vec<Frame> = self.engine.departing(departure).map(|frame| frame.to_frame()).collect();
+        let frames: Vec<_> = self.engine.departing(departure).map(|frame| frame.to_frame()).collect();
         for frame in frames {
             self.say(who, &ToProcess::Frame(Carried::new(from, to, frame)));
         }
