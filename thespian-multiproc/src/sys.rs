@@ -267,6 +267,47 @@ pub(crate) fn stream_pair() -> io::Result<(std::os::unix::net::UnixStream, std::
     std::os::unix::net::UnixStream::pair()
 }
 
+/// The work of a thread, and what it works on.
+struct Work<T: 'static> {
+    on: &'static T,
+    run: fn(&'static T),
+}
+
+/// Starts a thread that may go on until the process ends, with a stack of so many bytes.
+///
+/// One of the standard library allocates as it begins, whereupon the C library sets up a part of the heap for it, and it gets
+/// a stack for signals too: half of what such a thread costs that does nothing but wait.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn start_thread<T: Sync>(stack: usize, on: &'static T, run: fn(&'static T)) -> io::Result<()> {
+    extern "C" fn begin<T: Sync + 'static>(work: *mut nix::libc::c_void) -> *mut nix::libc::c_void {
+        // SAFETY: it is the value that was made for this thread below, and it is never freed.
+        #[expect(unsafe_code, reason = "the C library hands over a pointer")]
+        let work = unsafe { &*work.cast::<Work<T>>() };
+        // A panic has told of itself by now, and ends what this thread does.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (work.run)(work.on)));
+        std::ptr::null_mut()
+    }
+    let work: *mut Work<T> = Box::leak(Box::new(Work { on, run }));
+    let mut attributes = std::mem::MaybeUninit::uninit();
+    let mut thread = std::mem::MaybeUninit::uninit();
+    // SAFETY: the attributes are initialized before they are used and destroyed once. What the thread gets lives for ever,
+    // and may be shared with it: the function is one for references to it, and `T` is `Sync`.
+    #[expect(unsafe_code, reason = "the standard library starts costlier ones only")]
+    let failed = unsafe {
+        use nix::libc::*;
+        pthread_attr_init(attributes.as_mut_ptr());
+        pthread_attr_setstacksize(attributes.as_mut_ptr(), stack);
+        pthread_attr_setdetachstate(attributes.as_mut_ptr(), PTHREAD_CREATE_DETACHED);
+        let failed = pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), begin::<T>, work.cast());
+        pthread_attr_destroy(attributes.as_mut_ptr());
+        failed
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
 /// Lets this be called when the program ends in order: when its `main` returns, or somebody exits.
 pub(crate) fn at_exit(act: extern "C" fn()) {
     // SAFETY: the function lives as long as the program, which is never unloaded, and unwinds into nobody, as its kind says.

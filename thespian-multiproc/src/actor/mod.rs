@@ -174,7 +174,8 @@ fn start(
         limits,
     };
     Ok(Running {
-        shared: Arc::new(shared),
+        // As long as the process.
+        shared: Box::leak(Box::new(shared)),
         address,
         kind,
         instance: Some(started.actor),
@@ -205,7 +206,7 @@ fn last_words() {
 
 /// An actor that runs, seen from the main thread.
 struct Running {
-    shared: Arc<Shared>,
+    shared: &'static Shared,
     address: ActorAddress,
     kind: &'static ActorType,
     instance: Option<Box<dyn ErasedActor>>,
@@ -220,7 +221,7 @@ struct Running {
 
 impl Running {
     fn live(mut self) -> ! {
-        let shared = self.shared.clone();
+        let shared = self.shared;
         let mut core = shared.lock();
         let mut in_a_row = 0;
         let mut look_at = core.clock.now() + LOOK_EVERY;
@@ -230,13 +231,13 @@ impl Running {
                 self.finish(&mut core);
             }
             if core.restart || core.recheck {
-                core = self.user_code(&shared, core);
+                core = self.user_code(shared, core);
             }
             core.offer_ready();
             if let Some(envelope) = core.out.poll_delivery() {
                 core.unwatch();
                 let now;
-                (core, now) = self.deliver(&shared, core, envelope);
+                (core, now) = self.deliver(shared, core, envelope);
                 in_a_row += 1;
                 if in_a_row < DELIVERIES_PER_LOOK && now < look_at && !core.out.is_empty() {
                     continue;
@@ -296,10 +297,8 @@ impl Running {
         if self.has_keeper {
             return self.shared.pulse.rouse();
         }
-        let shared = self.shared.clone();
-        let keeper = std::thread::Builder::new().name("keeper".into()).stack_size(KEEPER_STACK);
-        match keeper.spawn(move || keep(&shared)) {
-            Ok(_) => {
+        match sys::start_thread(KEEPER_STACK, self.shared, keep) {
+            Ok(()) => {
                 self.has_keeper = true;
                 self.shared.pulse.rouse();
             }
@@ -364,7 +363,8 @@ impl Running {
 }
 
 /// The keeper's work.
-fn keep(shared: &Shared) {
+fn keep(shared: &'static Shared) {
+    let _ = nix::sys::prctl::set_name(c"keeper");
     loop {
         let Look::Stuck(beat) = shared.pulse.watch();
         let mut core = shared.core.lock();
