@@ -85,6 +85,7 @@ impl Init {
         let Ok(stdin) = sys::take_stdin() else { return };
         // What is forked from here inherits this too.
         sys::keep_freed_memory();
+        sys::find_unwinder();
         // What the starter had open without closing it on exec is none of the system's, which may outlive it.
         sys::keep_only(&[stdin.as_raw_fd()]);
         match mark {
@@ -109,7 +110,7 @@ pub(crate) fn log_handlers() -> &'static LogHandlers {
 fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> ! {
     let mut launcher = UnixStream::from(launcher);
     let setup = control::read_word(&mut launcher).ok().and_then(|word| control::decode::<Setup>(&word).ok());
-    let Some(setup) = setup else { signal_hook::low_level::exit(1) };
+    let Some(setup) = setup else { sys::exit(1) };
     if setup.detached {
         sys::print_nowhere();
     }
@@ -120,7 +121,7 @@ fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> 
              that starts threads"
         );
         launch::answer(&mut launcher, Err(Error::StartupFailure { base: setup.base, cause }));
-        signal_hook::low_level::exit(1)
+        sys::exit(1)
     }
     // One that comes before there are handlers waits for them.
     sys::block_signals();

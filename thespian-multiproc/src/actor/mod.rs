@@ -27,7 +27,7 @@ use self::core::Core;
 use self::inside::Inside;
 use self::keeper::{Look, Pulse};
 use crate::clock::Clock;
-use crate::control::{Begin, Channel, StartFailure, ToAdminProcess};
+use crate::control::{Begin, Channel, StartFailure, Surroundings, ToAdminProcess};
 use crate::inherited::Inherited;
 use crate::logging::LogSource;
 use crate::plane::{AdminLink, Plane};
@@ -58,9 +58,8 @@ pub(crate) struct Shared {
     waker: Waker,
     pulse: Pulse,
     clock: Clock,
-    admin: ActorAddress,
-    base: String,
     limits: Arc<Limits>,
+    world: Arc<Surroundings>,
 }
 
 impl Shared {
@@ -95,7 +94,7 @@ pub(crate) fn run(
         Ok(actor) => actor.live(),
         Err(error) => {
             runtime_log::say(log::Level::Error, &format!("{address} could not begin: {error}"));
-            signal_hook::low_level::exit(1);
+            sys::exit(1);
         }
     }
 }
@@ -135,7 +134,7 @@ fn start(
         }
     };
     let clock = Clock::since(world.origin);
-    let limits = Arc::new(world.limits);
+    let limits = world.limits.clone();
     let carrier = port.carrier();
     let host = Host::new(HostConfig {
         address,
@@ -155,7 +154,7 @@ fn start(
         plane,
         world.admin,
         clock,
-        world.capabilities,
+        world.capabilities.clone(),
         addresses,
         signals,
         lifeline,
@@ -169,9 +168,8 @@ fn start(
         waker,
         pulse: Pulse::new(),
         clock,
-        admin: world.admin,
-        base: world.base,
         limits,
+        world,
     };
     Ok(Running {
         // As long as the process.
@@ -193,7 +191,7 @@ pub(crate) fn refuse(channel: &mut Channel, failure: StartFailure) -> ! {
         channel.say_all(&bytes);
     }
     last_words();
-    signal_hook::low_level::exit(0);
+    sys::exit(0);
 }
 
 /// Writes what waits in the buffers of this process.
@@ -358,7 +356,7 @@ impl Running {
         }
         last_words();
         // Not by way of what libraries of the first process have registered for their end.
-        signal_hook::low_level::exit(0);
+        sys::exit(0);
     }
 }
 
