@@ -76,6 +76,7 @@ impl Init {
     pub fn run(self) {
         // A second call changes nothing.
         let _ = INITIALIZED.set(self.handlers.clone());
+        sys::make_room_for_descriptors();
         let Some(mark) = std::env::args_os().nth(1) else { return };
         let Some(mark) = mark.to_str().map(str::trim_end) else { return };
         // Somebody may type it: only where the host has put a socket is it one of ours.

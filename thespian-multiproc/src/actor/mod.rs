@@ -109,6 +109,7 @@ fn start(
 ) -> io::Result<Running> {
     let Begin { address, requirements, start, addresses, world, .. } = begin;
     panics::install_hook();
+    sys::make_room_for_descriptors();
     let signals = Signals::of_actor()?;
     sys::unblock_signals();
     let mut channel = Channel::new(control)?;
