@@ -16,6 +16,7 @@ use crate::logging::LogSource;
 use crate::plane::{Brought, CONTROL, Engines, Plane};
 use crate::runtime_log;
 use crate::signals::{Note, Signals};
+use crate::sys;
 
 /// The key of the signals' descriptor.
 const SIGNALS: u64 = CONTROL - 1;
@@ -102,7 +103,7 @@ impl Core {
         mut plane: Plane,
         admin: ActorAddress,
         clock: Clock,
-        capabilities: Capabilities,
+        capabilities: Arc<Capabilities>,
         addresses: Vec<ActorAddress>,
         signals: Signals,
         lifeline: bool,
@@ -117,7 +118,7 @@ impl Core {
             plane,
             admin,
             clock: Teller::new(clock),
-            capabilities: Arc::new(capabilities),
+            capabilities,
             addresses: addresses.into(),
             asked_for: 0,
             more_addresses: 4,
@@ -253,7 +254,7 @@ impl Core {
         }
         if brought.admin_lost && self.lifeline {
             // Nothing of a system outlives its admin, and there is nobody left to tell anything.
-            signal_hook::low_level::exit(1);
+            sys::exit(1);
         }
     }
 
