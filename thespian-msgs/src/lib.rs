@@ -55,7 +55,7 @@ pub use address::{ActorAddress, AddressKey, SystemId};
 pub use any::{AnyMessage, EncodedMessage, Envelope, IntoMessage, Level, SpareMessage};
 pub use bounded::{DecodeError, DecodeLimits, decode, decode_prefix};
 pub use builtin::Bytes;
-pub use message::{EncodeError, ErasedMessage, Message, TypeName, encode};
+pub use message::{EncodeError, ErasedMessage, Message, TypeName, encode, encode_into};
 pub use names::{KnownNames, TypeNames};
 pub use payload::{Payload, PayloadRef};
 pub use status::{ActorState, ActorStatus, Counters, QueueStatus, SystemState, SystemStatus};

@@ -188,6 +188,20 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> 
         .map_err(|error| EncodeError { type_name: TypeName::Borrowed("value"), cause: error.to_string() })
 }
 
+/// The same, behind what is in a buffer already.
+///
+/// # Errors
+///
+/// What serde said when the value could not be serialised; the buffer then is as it was.
+#[inline]
+pub fn encode_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let before = buffer.len();
+    postcard::serialize_with_flavor(value, Appended(buffer)).map_err(|error| {
+        buffer.truncate(before);
+        EncodeError { type_name: TypeName::Borrowed("value"), cause: error.to_string() }
+    })
+}
+
 /// Why a message could not be encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodeError {

@@ -21,10 +21,14 @@
 //! | 6 | the answer |
 //! | 7 | the session ends |
 //! | 8 | the answer |
+//! | 9 | a frame that is from and to the same as the one before it in the datagram, and says from and to nobody |
 
 use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
+use thespian_core::ActorAddress;
+use thespian_core::engine::link::FrameRef;
+use thespian_core::transport::wire::Encoder;
 
 /// The largest datagram that IPv4 carries, in bytes.
 pub(crate) const LARGEST: usize = 65_507;
@@ -70,39 +74,45 @@ pub(crate) enum Item {
     Answer = 6,
     Bye = 7,
     ByeTaken = 8,
+    NextFrame = 9,
 }
 
 impl Item {
     pub(crate) fn of(byte: u8) -> Option<Item> {
-        use Item::{Answer, Bye, ByeTaken, Control, ControlTaken, Frame, Nobody, Question};
-        let all = [Frame, Nobody, Control, ControlTaken, Question, Answer, Bye, ByeTaken];
-        all.into_iter().find(|item| *item as u8 == byte)
+        use Item::{Answer, Bye, ByeTaken, Control, ControlTaken, Frame, NextFrame, Nobody, Question};
+        const ALL: [Item; 9] =
+            [Frame, Nobody, Control, ControlTaken, Question, Answer, Bye, ByeTaken, NextFrame];
+        ALL.get(usize::from(byte).checked_sub(1)?).copied()
     }
 }
 
 /// A datagram that is being filled.
-pub(crate) struct Draft(Vec<u8>);
+pub(crate) struct Draft {
+    bytes: Vec<u8>,
+    /// Whom its last frame is from and to.
+    pair: Option<(ActorAddress, ActorAddress)>,
+}
 
 impl Draft {
     pub(crate) const fn new() -> Draft {
-        Draft(Vec::new())
+        Draft { bytes: Vec::new(), pair: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// How large the datagram would be.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.0.len() + SEAL
+        self.bytes.len() + SEAL
     }
 
     /// Adds an item, whose bytes `write` appends. `None` if the item is too large for any datagram; otherwise where it begins,
     /// by which it can be [moved](Draft::split) to the next one.
     #[inline]
     pub(crate) fn add(&mut self, item: Item, write: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
-        let bytes = &mut self.0;
+        let bytes = &mut self.bytes;
         if bytes.is_empty() {
             bytes.resize(HEADER, 0);
         }
@@ -121,6 +131,25 @@ impl Draft {
         Some(begins)
     }
 
+    /// Adds a frame, as short as it can be said behind the one before it. As [`Draft::add`], but it cannot be moved.
+    #[inline]
+    pub(crate) fn add_frame(
+        &mut self,
+        from: &ActorAddress,
+        to: &ActorAddress,
+        frame: &FrameRef<'_>,
+    ) -> Option<usize> {
+        const NOBODY: &ActorAddress = &ActorAddress::NOBODY;
+        if self.pair.as_ref().is_some_and(|(last_from, last_to)| last_from == from && last_to == to) {
+            return self.add(Item::NextFrame, |out| Encoder::plain().frame(out, NOBODY, NOBODY, frame));
+        }
+        let added = self.add(Item::Frame, |out| Encoder::plain().frame(out, from, to, frame));
+        if added.is_some() {
+            self.pair = Some((*from, *to));
+        }
+        added
+    }
+
     /// Whether the item that begins there is the first.
     #[inline]
     pub(crate) fn is_first(begins: usize) -> bool {
@@ -131,15 +160,15 @@ impl Draft {
     #[cold]
     pub(crate) fn split(&mut self, begins: usize) -> Draft {
         let mut next = vec![0; HEADER];
-        next.extend_from_slice(&self.0[begins..]);
-        self.0.truncate(begins);
-        Draft(std::mem::replace(&mut self.0, next))
+        next.extend_from_slice(&self.bytes[begins..]);
+        self.bytes.truncate(begins);
+        Draft { bytes: std::mem::replace(&mut self.bytes, next), pair: self.pair.take() }
     }
 
     /// Completes the datagram. Its seal is at its end.
     #[inline]
     pub(crate) fn seal(&mut self, session: u32, counter: u64, key: &Key) -> &[u8] {
-        let bytes = &mut self.0;
+        let bytes = &mut self.bytes;
         bytes[0] = SESSION;
         bytes[1..5].copy_from_slice(&session.to_le_bytes());
         bytes[5..HEADER].copy_from_slice(&counter.to_le_bytes());
@@ -152,10 +181,11 @@ impl Draft {
     #[inline]
     pub(crate) fn clear(&mut self) {
         // A large message is rare, and so is the need for its room.
-        if self.0.capacity() > KEPT {
-            self.0 = Vec::new();
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
         }
-        self.0.clear();
+        self.bytes.clear();
+        self.pair = None;
     }
 }
 

@@ -19,11 +19,14 @@
 //!
 //! # The model
 //!
-//! Each process has a *port*: one socket, and a session with each process that it talks to. A session begins with a
+//! Each process has a *port*: a socket, and a session with each process that it talks to. A session begins with a
 //! [handshake](mod@handshake), in which both sides prove that they have the same secret and belong to the same system; a stranger
 //! costs no memory. From then on each datagram is sealed, and counted, so that none is taken twice. Small frames to one process
 //! that are sent together share a datagram. What the host says to another process itself (control messages) is cut into
 //! parts, and repeated until it is there.
+//!
+//! Up to sixteen sessions of one machine in which much is said get a *lane* each: a socket of their own at the port's place that
+//! is connected to the other side's, because sending by it costs the system a tenth less.
 //!
 //! A process that ends says so. One that was killed is found out by the system, which tells a sender that nobody is at
 //! a place of this machine; or by its successor, which has no such session. Nobody tells of another machine's
@@ -40,10 +43,11 @@
 //! # Bounds
 //!
 //! [`PortLimits`]: `connections` bounds sessions (65,536 unless it says otherwise), `strangers` those that are half open (never
-//! fewer than 4,096). The socket's buffers are as large as the system allows, up to 4 MiB (`net.core.rmem_max`; twice that as the
-//! system counts), and what is on its way between two actors is bounded by a quarter of that. How many datagrams did not fit is
-//! counted by the system (`SO_RXQ_OVFL`) and told to the log. 4 MiB wait for a socket that takes no more; beyond that they
-//! are lost, and counted by whoever misses them.
+//! fewer than 4,096). Lanes take a descriptor each, and are opened only while there are some. The sockets' buffers are as
+//! large as the system allows, up to 4 MiB or [`Udp::receive_buffer`] (`net.core.rmem_max`; twice that as the system counts),
+//! and what is on its way between two actors is bounded by a quarter of that. How many datagrams did not fit is counted by the
+//! system (`SO_RXQ_OVFL`) and told to the log. 4 MiB wait for a socket that takes no more; beyond that they are lost, and counted
+//! by whoever misses them.
 //!
 //! # Dependencies
 //!
@@ -67,6 +71,7 @@ pub mod probe;
 mod session;
 mod settings;
 mod socket;
+mod timer;
 mod window;
 
 pub use settings::{ADDRESS_VARIABLE, ADMIN_PORT, DEFAULT_ADMIN_PORT, LARGEST_MESSAGE, NAME, Udp};

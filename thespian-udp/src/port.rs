@@ -3,8 +3,12 @@
 //! The system tells of the socket only when something has come since it was last told, so the port reads until there is
 //! nothing more, though no more than a few hundred datagrams before the host gets its turn; sessions that have something
 //! to say are in a list until the host flushes or waits.
+//!
+//! Where datagrams come one at a time, each an answer to the last, the host gets each at once, and only when it waits again
+//! the port looks for another, before it asks the system to wake it: often the answer is there by then.
 
 mod arriving;
+mod lanes;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -18,7 +22,7 @@ use std::time::{Duration, Instant};
 use log::warn;
 use mio::{Events, Interest as Readiness, Poll, Token};
 use thespian_core::engine::link::{Carrier, FrameRef};
-use thespian_core::transport::wire::Encoder;
+use thespian_core::transport::wire::{Decoder, Encoder};
 use thespian_core::transport::{Happened, Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 use thespian_transport::PortLimits;
@@ -27,10 +31,12 @@ use thespian_transport::notices::Notices;
 use thespian_transport::secret::Secret;
 use thespian_transport::watch::{WATCHED, Watches};
 
+use self::lanes::{LANE, Lanes};
 use crate::datagram::{Item, LARGEST, Seal, unknown};
 use crate::handshake;
 use crate::session::{Connecting, Failure, Session, Stage};
 use crate::socket::{Sent, Socket};
+use crate::timer::Timer;
 
 /// How many sessions a port has at once, unless it is told otherwise.
 const SESSIONS: usize = 1 << 16;
@@ -40,6 +46,12 @@ const EVENTS: usize = 256;
 
 /// How many datagrams are taken before the host gets its turn.
 const SHARE: usize = 512;
+
+/// How many turns in a row may find a datagram each before all that are there are taken in one.
+const ALONE: u32 = 8;
+
+/// How often in a row the host gets datagrams before the port looks for what else has happened.
+const UNASKED: u32 = 16;
 
 /// In how many turns the system is asked once how many datagrams it has dropped.
 const COUNT_EVERY: u32 = 16;
@@ -53,12 +65,14 @@ const NO_BITS: &str = "the operating system gives no random bits";
 
 const WAKER: Token = Token(0);
 const SOCKET: Token = Token(1);
+const TIMER: Token = Token(2);
 
 /// The sessions of a process, and its socket.
 pub(crate) struct UdpPort {
     poll: Poll,
     events: Events,
     waker: Waker,
+    timer: Timer,
     socket: Socket,
     locator: Locator,
     local: Arc<Local>,
@@ -81,7 +95,16 @@ pub(crate) struct UdpPort {
     /// What has happened and was not told yet.
     queued: VecDeque<PortEvent>,
     scratch: Box<[u8]>,
+    /// Datagrams stand for themselves, but names mostly are those that came last.
+    decoder: Decoder,
+    /// Whether the socket may have something to read.
     may_receive: bool,
+    lanes: Lanes,
+    /// Whether datagrams come one at a time, as far as is known, and how many turns in a row found one.
+    come_alone: bool,
+    found_one: u32,
+    /// How often in a row the system was not asked what has happened.
+    unasked: u32,
     /// Whether the system may have word of something that did not arrive.
     has_word: bool,
     listens_for_room: bool,
@@ -96,6 +119,14 @@ pub(crate) struct UdpPort {
     takes_sessions: bool,
     /// The session that somebody waits for, and what became of it.
     awaited: Option<(PeerId, Option<Failure>)>,
+}
+
+/// Until when a port has nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Now,
+    At(Instant),
+    Never,
 }
 
 /// Hashes a number that counts.
@@ -148,6 +179,7 @@ impl UdpPort {
     ) -> io::Result<UdpPort> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
         register(&poll, &mut socket)?;
         let cookies = Secret::random().map_err(io::Error::other)?;
         let began = Instant::now();
@@ -155,6 +187,7 @@ impl UdpPort {
             poll,
             events: Events::with_capacity(EVENTS),
             waker: Waker::from(Arc::new(PortWaker(waker))),
+            timer,
             socket,
             locator,
             local: Arc::new(local),
@@ -173,7 +206,12 @@ impl UdpPort {
             queued: VecDeque::new(),
             // One byte more than there can be, so that a longer datagram is not taken for a whole one.
             scratch: vec![0; LARGEST + 21].into_boxed_slice(),
+            decoder: Decoder::plain(),
             may_receive: false,
+            lanes: Lanes::default(),
+            come_alone: true,
+            found_one: 0,
+            unasked: 0,
             has_word: false,
             listens_for_room: false,
             notices: Notices::default(),
@@ -272,7 +310,8 @@ impl UdpPort {
 
     /// A session is no more.
     fn end(&mut self, peer: PeerId, failure: Failure, happened: &mut Happened<'_>) {
-        if let Some(session) = self.sessions.remove(&peer.0) {
+        if let Some(mut session) = self.sessions.remove(&peer.0) {
+            self.forget_lane(peer, session.lane.take());
             if let Some(at) = session.listed {
                 self.deadlines.remove(&(at, peer));
             }
@@ -332,13 +371,13 @@ impl UdpPort {
         }
     }
 
-    /// Puts an item into the next datagram of a session, if the host has not ended it.
+    /// Puts something into the next datagram of a session, if the host has not ended it.
     #[inline]
-    fn put(&mut self, peer: PeerId, item: Item, write: impl FnOnce(&mut Vec<u8>)) {
+    fn put(&mut self, peer: PeerId, put: impl FnOnce(&mut Session, &mut Socket) -> Sent) {
         let Some(session) = self.sessions.get_mut(&peer.0).filter(|session| !session.is_leaving) else {
             return;
         };
-        let sent = session.put(&mut self.socket, item, write);
+        let sent = put(session, &mut self.socket);
         if !session.is_listed_dirty {
             session.is_listed_dirty = true;
             self.dirty.push(peer);
@@ -375,10 +414,14 @@ impl UdpPort {
             let Some(session) = self.sessions.get_mut(&peer.0) else { continue };
             session.is_listed_dirty = false;
             let sent = session.flush(&mut self.socket, Instant::now);
+            let wants_lane = session.wants_lane();
             if !matches!(sent, Sent::Yes) {
                 self.not_sent(peer, &sent);
             }
             self.list_deadline(peer);
+            if wants_lane {
+                self.want_lane(peer);
+            }
         }
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
@@ -413,14 +456,69 @@ impl UdpPort {
         self.look_after(&sent);
     }
 
-    /// How long the system may be waited for.
-    fn poll_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
-        if self.may_receive || self.has_word || !self.dirty.is_empty() || self.watches.has_ready() {
-            return Some(Duration::ZERO);
+    /// Waits for what the system has to tell of, at most so long, and takes it.
+    fn ask_system(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
+        let due = self.due(timeout);
+        loop {
+            let limit = self.limit(due);
+            if let Err(error) = self.poll.poll(&mut self.events, limit) {
+                self.events.clear();
+                if error.kind() != io::ErrorKind::Interrupted && self.notices.is_due(Instant::now(), None) {
+                    warn!(target: "thespian", "{} cannot wait for datagrams: {error}", self.locator);
+                }
+            }
+            let is_early = self.is_early(due);
+            self.take_events(happened);
+            if !is_early {
+                break;
+            }
         }
-        let Some((next, _)) = self.deadlines.first() else { return timeout };
-        let left = next.saturating_duration_since(Instant::now());
-        Some(timeout.map_or(left, |timeout| timeout.min(left)))
+        // Who does not wait wants all that is there.
+        self.receive(timeout.is_some_and(|timeout| timeout.is_zero()), happened);
+    }
+
+    /// Whether something may be there to read.
+    #[inline]
+    fn may_receive(&self) -> bool {
+        self.may_receive || self.lanes.may_receive()
+    }
+
+    /// Until when there is nothing to do, unless something happens.
+    fn due(&self, timeout: Option<Duration>) -> Due {
+        if self.may_receive() || self.has_word || !self.dirty.is_empty() || self.watches.has_ready() {
+            return Due::Now;
+        }
+        let due = match timeout {
+            Some(Duration::ZERO) => return Due::Now,
+            // What does not fit into a clock is never.
+            Some(timeout) => Instant::now().checked_add(timeout),
+            None => None,
+        };
+        let next = self.deadlines.first().map(|(next, _)| *next);
+        due.into_iter().chain(next).min().map_or(Due::Never, Due::At)
+    }
+
+    /// How long the system may be waited for, if the timer does not end that.
+    fn limit(&mut self, due: Due) -> Option<Duration> {
+        let Due::At(due) = due else { return (due == Due::Now).then_some(Duration::ZERO) };
+        if self.timer.runs_out_by(due) {
+            return None;
+        }
+        let now = Instant::now();
+        let left = due.saturating_duration_since(now);
+        if left.is_zero() || self.timer.set(now, left).is_err() { Some(left) } else { None }
+    }
+
+    /// Whether nothing has happened but that the timer has run out too early.
+    fn is_early(&self, due: Due) -> bool {
+        if self.events.is_empty() || self.events.iter().any(|event| event.token() != TIMER) {
+            return false;
+        }
+        match due {
+            Due::Now => false,
+            Due::At(due) => Instant::now() < due,
+            Due::Never => true,
+        }
     }
 
     fn take_events(&mut self, happened: &mut Happened<'_>) {
@@ -429,6 +527,11 @@ impl UdpPort {
             if token == SOCKET {
                 self.may_receive |= event.is_readable();
                 self.has_word |= event.is_error();
+            } else if token == TIMER {
+                self.timer.has_run_out();
+            } else if token.0 & LANE != 0 {
+                self.has_word |= event.is_error();
+                self.lanes.is_readable(PeerId(token.0 as u32));
             } else if token.0 & WATCHED != 0 {
                 let descriptor = (token.0 & !WATCHED) as RawFd;
                 for key in self.watches.ready(descriptor, event) {
@@ -493,13 +596,15 @@ impl Port for UdpPort {
 
     #[inline]
     fn send(&mut self, peer: PeerId, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
-        self.put(peer, Item::Frame, |out| Encoder::plain().frame(out, &from, &to, &frame));
+        self.put(peer, |session, socket| session.put_frame(socket, &from, &to, &frame));
     }
 
     fn nobody(&mut self, peer: PeerId, address: ActorAddress, sender: ActorAddress) {
-        self.put(peer, Item::Nobody, |out| {
-            Encoder::plain().address(out, &address);
-            Encoder::plain().address(out, &sender);
+        self.put(peer, |session, socket| {
+            session.put(socket, Item::Nobody, |out| {
+                Encoder::plain().address(out, &address);
+                Encoder::plain().address(out, &sender);
+            })
         });
     }
 
@@ -553,15 +658,13 @@ impl Port for UdpPort {
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
         self.queued.drain(..).for_each(|event| event.hand_over(happened));
         self.send_dirty();
-        let timeout = self.poll_timeout(timeout);
-        if let Err(error) = self.poll.poll(&mut self.events, timeout)
-            && error.kind() != io::ErrorKind::Interrupted
-            && self.notices.is_due(Instant::now(), None)
-        {
-            warn!(target: "thespian", "{} cannot wait for datagrams: {error}", self.locator);
+        let is_looking = timeout == Some(Duration::ZERO);
+        if !is_looking && self.may_receive() && self.unasked < UNASKED && self.receive(false, happened) {
+            self.unasked += 1;
+        } else {
+            self.unasked = 0;
+            self.ask_system(timeout, happened);
         }
-        self.take_events(happened);
-        self.receive(happened);
         for key in self.watches.take_ready() {
             happened(PortEvent::Ready { key });
         }

@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use log::warn;
-use thespian_core::SystemId;
+use thespian_core::engine::link::FrameRef;
+use thespian_core::transport::wire::{Encoder, payload};
 use thespian_core::transport::{DownReason, Locator, PeerId, Role};
+use thespian_core::{ActorAddress, SystemId};
 use thespian_transport::handshake::Refused;
 
 use crate::control::{Heard, Said};
@@ -20,6 +22,9 @@ use crate::window::Window;
 /// travel in pieces.
 const SMALL_HERE: usize = 8 * 1024;
 const SMALL_THERE: usize = 1_400;
+
+/// What a frame has beside its message at most, unless the names of its types are long, in bytes.
+const HEAD: usize = 160;
 
 /// How much is kept for a session that is being made, in bytes. What is beyond is lost.
 const EARLY: usize = 1 << 20;
@@ -38,6 +43,9 @@ const ADMIN_ASKS: Duration = Duration::from_secs(2);
 
 /// How long another machine may say nothing to questions, or take no control message.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// After how many datagrams a session is to have a [lane](crate::port::lanes) of its own.
+const MUCH: u64 = 64;
 
 /// How many of the datagrams that were sent last the other side may say it has no session for.
 const REMEMBERED: usize = 16;
@@ -81,6 +89,8 @@ pub(crate) struct Session {
     pub(crate) listed: Option<Instant>,
     /// Which system it leads to, once it is up.
     pub(crate) system: Option<SystemId>,
+    pub(crate) lane: Option<Box<Socket>>,
+    pub(crate) has_asked_for_lane: bool,
 }
 
 /// How far it is.
@@ -180,6 +190,8 @@ impl Session {
             until: None,
             listed: None,
             system: None,
+            lane: None,
+            has_asked_for_lane: false,
         }
     }
 
@@ -242,6 +254,33 @@ impl Session {
         if self.draft.size() >= self.small { self.transmit(socket) } else { sent }
     }
 
+    /// Sends a frame, alone or with others that follow.
+    #[inline]
+    pub(crate) fn put_frame(
+        &mut self,
+        socket: &mut Socket,
+        from: &ActorAddress,
+        to: &ActorAddress,
+        frame: &FrameRef<'_>,
+    ) -> Sent {
+        if !self.may_send() {
+            return self.keep(Item::Frame, |out| Encoder::plain().frame(out, from, to, frame));
+        }
+        let mut sent = Sent::Yes;
+        // One that has no room begins the next datagram: it could not be moved there.
+        if !self.draft.is_empty() && self.draft.size() + HEAD + payload(frame).len() > self.small {
+            sent = self.transmit(socket);
+        }
+        if self.draft.add_frame(from, to, frame).is_none() {
+            return Sent::Dropped;
+        }
+        if self.draft.size() >= self.small {
+            let last = self.transmit(socket);
+            sent = if matches!(sent, Sent::Yes) { last } else { sent };
+        }
+        sent
+    }
+
     #[cold]
     fn keep(&mut self, item: Item, write: impl FnOnce(&mut Vec<u8>)) -> Sent {
         let mut bytes = Vec::new();
@@ -273,9 +312,21 @@ impl Session {
         if let Some(seal) = bytes.last_chunk() {
             self.last_seals[self.counter as usize % REMEMBERED] = *seal;
         }
-        let sent = socket.send(bytes, self.remote);
+        let sent = match &mut self.lane {
+            // What waits for room goes first.
+            Some(lane) if !socket.has_unsent() => lane.send_there(bytes),
+            _ => None,
+        };
+        let sent = sent.unwrap_or_else(|| socket.send(bytes, self.remote));
         self.draft.clear();
         sent
+    }
+
+    /// Whether so much has been said that a lane is worth its price, and was not asked for. Between machines it is not: there
+    /// the network takes longer than the system does to find the way.
+    #[inline]
+    pub(crate) fn wants_lane(&self) -> bool {
+        self.counter >= MUCH && !self.has_asked_for_lane && self.remote.ip().is_loopback() && !self.is_leaving
     }
 
     /// Says something that has to arrive.

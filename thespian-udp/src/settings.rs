@@ -44,6 +44,7 @@ const NAMES: Names =
 #[derive(Clone, Debug)]
 pub struct Udp {
     pub(crate) internet: Internet,
+    receive_buffer: usize,
 }
 
 thespian_core::__private::inventory::submit! {
@@ -52,7 +53,7 @@ thespian_core::__private::inventory::submit! {
 
 impl Default for Udp {
     fn default() -> Udp {
-        Udp { internet: Internet::new(NAMES) }
+        Udp { internet: Internet::new(NAMES), receive_buffer: socket::BUFFER }
     }
 }
 
@@ -82,6 +83,13 @@ impl Udp {
         self
     }
 
+    /// How much a socket is to keep of what has come and is not read yet, in bytes as the system counts; the default is 4 MiB. The
+    /// system may allow less. What is on its way between two actors is bounded by a quarter of what it does.
+    pub fn receive_buffer(mut self, bytes: usize) -> Udp {
+        self.receive_buffer = bytes;
+        self
+    }
+
     /// Other bounds than the default.
     pub fn limits(mut self, limits: PortLimits) -> Udp {
         self.internet.limits = limits;
@@ -94,9 +102,11 @@ impl Udp {
     ///
     /// [`Error::InvalidSetting`]: the bytes are of another release, or damaged.
     pub fn restore(settings: &[u8]) -> Result<Udp, Error> {
-        let stored: Option<Stored> = decode(settings, DecodeLimits::default()).ok();
-        let internet = stored.and_then(|stored| Internet::restore(NAMES, stored));
-        internet.map(|internet| Udp { internet }).ok_or_else(|| Internet::not_restored(NAMES))
+        let stored: Option<(Stored, usize)> = decode(settings, DecodeLimits::default()).ok();
+        let udp = stored.and_then(|(stored, receive_buffer)| {
+            Some(Udp { internet: Internet::restore(NAMES, stored)?, receive_buffer })
+        });
+        udp.ok_or_else(|| Internet::not_restored(NAMES))
     }
 
     /// Opens a port with this number.
@@ -108,7 +118,8 @@ impl Udp {
     ) -> Result<UdpPort, Error> {
         let internet = &self.internet;
         let port = |socket, locator, local| UdpPort::new(socket, locator, local, internet.limits);
-        internet.open(number, system, role, Socket::at, |socket| socket.udp.local_addr(), port)
+        let socket = |place| Socket::at(place, self.receive_buffer);
+        internet.open(number, system, role, socket, |socket| socket.udp.local_addr(), port)
     }
 }
 
@@ -125,7 +136,7 @@ impl Transport for Udp {
         limits.message_size = limits.message_size.min(LARGEST_MESSAGE);
         // What a target has not read yet is in its socket's buffer, and more than fits is lost. A quarter, because it may
         // have several senders, and because the system counts what it needs to keep a datagram.
-        let Some(buffer) = socket::buffer() else { return };
+        let Some(buffer) = socket::given(self.receive_buffer) else { return };
         limits.window_bytes = limits.window_bytes.min(buffer / 4).max(1);
         let fit = u32::try_from(buffer / 4 / KEPT_PER_DATAGRAM).unwrap_or(u32::MAX).max(1);
         limits.window_max = limits.window_max.min(fit);
@@ -133,7 +144,7 @@ impl Transport for Udp {
     }
 
     fn settings(&self) -> Vec<u8> {
-        encode(&self.internet.stored()).unwrap_or_default()
+        encode(&(self.internet.stored(), self.receive_buffer)).unwrap_or_default()
     }
 
     fn place(&self) -> Locator {

@@ -25,6 +25,7 @@ use super::interned::{Place, Sent, Told, spread};
 use crate::engine::link::{Frame, FrameRef, Gaps, Lane};
 use crate::{
     ActorAddress, DeadReason, DecodeLimits, Payload, PayloadRef, TypeName, TypeNames, decode_prefix, encode,
+    encode_into,
 };
 
 /// How many addresses a table holds.
@@ -211,7 +212,7 @@ impl Encoder {
             }
         }
         // Plain data of msgs: it always encodes.
-        out.extend_from_slice(&encode(address).unwrap_or_default());
+        let _ = encode_into(address, out);
         None
     }
 

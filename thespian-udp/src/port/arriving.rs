@@ -5,52 +5,91 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use log::warn;
+use thespian_core::ActorAddress;
 use thespian_core::transport::wire::Decoder;
 use thespian_core::transport::{Happened, PeerId, PortEvent, Role};
 use thespian_transport::handshake::Refused;
 
-use super::{COUNT_EVERY, SHARE, UdpPort, random, register};
+use super::{ALONE, COUNT_EVERY, SHARE, UdpPort, random, register};
 use crate::datagram::{Item, SESSION, Seal, Sealed, UNKNOWN};
 use crate::handshake::{self, Cookie, ERA_SECONDS, Hello, MAGIC, Nonce, Proof, Talk, Welcome, Word};
 use crate::session::{Failure, HalfOpen, Session, Stage};
 use crate::socket::{Sent, Socket};
 
 impl UdpPort {
-    /// Takes the datagrams that are there, or as many as the host's turn allows.
-    pub(super) fn receive(&mut self, happened: &mut Happened<'_>) {
+    /// Takes the datagrams that are there, or as many as the host's turn allows: one, where they come alone and not `all` are
+    /// wanted. Whether there were any.
+    pub(super) fn receive(&mut self, all: bool, happened: &mut Happened<'_>) -> bool {
         if self.has_word {
             self.take_undelivered(happened);
         }
-        if !self.may_receive {
-            return;
+        if !self.may_receive() {
+            return false;
         }
-        self.may_receive = false;
-        let mut scratch = std::mem::take(&mut self.scratch);
         self.receives = self.receives.wrapping_add(1);
-        let counts = self.receives.is_multiple_of(COUNT_EVERY);
-        for at in 0..=SHARE {
-            if at == SHARE {
-                self.may_receive = true;
-                break;
+        let share = if self.come_alone && !all { 1 } else { SHARE };
+        let mut taken = 0;
+        if self.may_receive {
+            (taken, self.may_receive) = self.take(None, share, happened);
+            if !self.may_receive {
+                self.is_empty();
             }
-            // The count of those that the system dropped comes with each, for a price.
-            let received = match at {
-                0 if counts => self.socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
+        }
+        if self.lanes.may_receive() {
+            taken += self.receive_by_lanes(share - taken, happened);
+        }
+        self.note_company(taken);
+        taken > 0
+    }
+
+    /// Takes at most so many datagrams from a lane, or from the port's own socket. How many there were, and whether there may
+    /// be more.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        mut lane: Option<&mut Socket>,
+        most: usize,
+        happened: &mut Happened<'_>,
+    ) -> (usize, bool) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        // The count of those that the system dropped comes with each, for a price.
+        let mut counts = self.receives.is_multiple_of(COUNT_EVERY);
+        let mut taken = 0;
+        while taken < most {
+            let socket = lane.as_deref_mut().unwrap_or(&mut self.socket);
+            let received = match std::mem::take(&mut counts) {
+                true => socket.receive_counted(&mut scratch).map(|(length, from, dropped)| {
                     self.note_overrun(dropped);
                     (length, from)
                 }),
-                _ => self.socket.receive(&mut scratch),
+                false => socket.receive(&mut scratch),
             };
             match received {
                 Ok((length, from)) => self.datagram(&scratch[..length], from, happened),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => break,
                     io::ErrorKind::Interrupted | io::ErrorKind::InvalidData => {}
-                    _ => self.take_undelivered(happened),
+                    // The next wait asks for it.
+                    _ => self.has_word = true,
                 },
             }
+            taken += 1;
         }
         self.scratch = scratch;
+        (taken, taken == most)
+    }
+
+    /// Notes whether datagrams come one at a time.
+    #[inline]
+    fn note_company(&mut self, taken: usize) {
+        if !self.may_receive() {
+            self.found_one = 0;
+            self.come_alone = taken <= 1;
+        } else if taken == 1 {
+            self.found_one += 1;
+            // More than one may be there each time, without anybody having looked.
+            self.come_alone &= self.found_one < ALONE;
+        }
     }
 
     #[inline]
@@ -78,11 +117,18 @@ impl UdpPort {
     fn take_undelivered(&mut self, happened: &mut Happened<'_>) {
         self.has_word = false;
         while let Some(place) = self.socket.undelivered() {
-            for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
-                let is_connecting = self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
-                let failure = if is_connecting { Failure::NobodyListens } else { Failure::Closed };
-                self.end(peer, failure, happened);
-            }
+            self.is_nobody_at(place, happened);
+        }
+        for place in self.undelivered_by_lanes() {
+            self.is_nobody_at(place, happened);
+        }
+    }
+
+    fn is_nobody_at(&mut self, place: SocketAddr, happened: &mut Happened<'_>) {
+        for peer in self.by_remote.get(&place).cloned().unwrap_or_default() {
+            let is_connecting = self.sessions.get(&peer.0).is_some_and(|session| !session.has_keys());
+            let failure = if is_connecting { Failure::NobodyListens } else { Failure::Closed };
+            self.end(peer, failure, happened);
         }
     }
 
@@ -142,8 +188,9 @@ impl UdpPort {
         if self.sessions.get(&peer.0).is_some_and(|session| !matches!(session.stage, Stage::Up)) {
             self.confirmed(peer, happened);
         }
+        let mut pair = None;
         for (item, bytes) in items {
-            self.item(peer, item, bytes, happened);
+            self.item(peer, item, bytes, &mut pair, happened);
         }
     }
 
@@ -154,6 +201,7 @@ impl UdpPort {
         let from = std::mem::replace(&mut session.remote, to);
         self.by_remote.entry(to).or_default().push(peer);
         self.forget_remote(from, peer);
+        self.close_lane(peer);
     }
 
     /// The other side has shown that it has the keys of the session.
@@ -173,12 +221,26 @@ impl UdpPort {
     }
 
     #[inline]
-    fn item(&mut self, peer: PeerId, item: Item, bytes: &[u8], happened: &mut Happened<'_>) {
+    fn item(
+        &mut self,
+        peer: PeerId,
+        item: Item,
+        bytes: &[u8],
+        pair: &mut Option<(ActorAddress, ActorAddress)>,
+        happened: &mut Happened<'_>,
+    ) {
         let Some(session) = self.sessions.get_mut(&peer.0) else { return };
         let is_wanted = !session.is_leaving;
         match item {
             Item::Frame if is_wanted => {
-                if let Ok((from, to, frame)) = Decoder::plain().frame(bytes) {
+                *pair = None;
+                if let Ok((from, to, frame)) = self.decoder.frame(bytes) {
+                    *pair = Some((from, to));
+                    happened(PortEvent::Frame { peer, from, to, frame });
+                }
+            }
+            Item::NextFrame if is_wanted => {
+                if let (Some((from, to)), Ok((_, _, frame))) = (*pair, self.decoder.frame(bytes)) {
                     happened(PortEvent::Frame { peer, from, to, frame });
                 }
             }
@@ -215,7 +277,7 @@ impl UdpPort {
                 self.end(peer, Failure::Closed, happened);
             }
             Item::ByeTaken if !is_wanted => self.end(peer, Failure::Closed, happened),
-            Item::Frame | Item::Nobody | Item::Answer | Item::ByeTaken => {}
+            Item::Frame | Item::NextFrame | Item::Nobody | Item::Answer | Item::ByeTaken => {}
         }
     }
 
@@ -412,11 +474,11 @@ impl UdpPort {
     pub(super) fn move_away(&mut self) {
         let mut queued = std::mem::take(&mut self.queued);
         self.may_receive = true;
-        self.receive(&mut |event| queued.push_back(event.to_event()));
+        self.receive(true, &mut |event| queued.push_back(event.to_event()));
         self.queued = queued;
         self.send_dirty();
-        let Ok(here) = self.socket.udp.local_addr() else { return };
-        let moved = Socket::at(SocketAddr::new(here.ip(), 0)).and_then(|mut socket| {
+        self.close_lanes();
+        let moved = self.socket.elsewhere().and_then(|mut socket| {
             register(&self.poll, &mut socket)?;
             Ok(socket)
         });

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use thespian_core::engine::link::{Carrier, Frame, Lane};
 use thespian_core::transport::{PortEvent, Role, Transport};
 use thespian_core::{ActorAddress, DeadReason, Limits};
-use thespian_udp::LARGEST_MESSAGE;
+use thespian_udp::{LARGEST_MESSAGE, Udp};
 
-use crate::kit::{Faults, Relay, address, data, locator, open, pair, udp, until};
+use crate::kit::{
+    Faults, Relay, SECRET, Side, address, configured, data, locator, open, pair, pair_of, udp, until,
+};
 
 #[test]
 fn every_kind_of_frame_arrives_as_it_was_sent() {
@@ -62,6 +64,32 @@ fn messages_up_to_the_largest_arrive_and_one_that_fits_no_datagram_is_lost() {
 }
 
 #[test]
+fn frames_of_many_that_share_datagrams_keep_their_own_addresses() {
+    let (mut a, mut b, to_b, _) = pair();
+    let mut sent = Vec::new();
+    // Two of each in a row, and some of whom one side is the same.
+    for sequence in 0..2_000 {
+        let (from, to) = (address(sequence / 2 % 3), address(10 + sequence / 4 % 2));
+        a.port.send(to_b, from, to, data(sequence, &[7; 30]).borrow());
+        if sequence % 5 == 0 {
+            a.port.nobody(to_b, address(3), address(4));
+        }
+        sent.push((from, to, sequence));
+    }
+    let came = |side: &Side| -> Vec<(ActorAddress, ActorAddress, u64)> {
+        let of_event = |event: &PortEvent| match event {
+            PortEvent::Frame { from, to, frame: Frame::Data { sequence, .. }, .. } => {
+                Some((*from, *to, *sequence))
+            }
+            _ => None,
+        };
+        side.events.iter().filter_map(of_event).collect()
+    };
+    until([&mut a, &mut b], |[_, b]| b.messages().len() == 2_000);
+    assert_eq!(came(&b), sent);
+}
+
+#[test]
 fn small_frames_share_a_datagram() {
     let (mut a, mut b) = (open(&udp(), Role::Host), open(&udp(), Role::Host));
     let relay = Relay::start(b.place(), 1);
@@ -75,6 +103,8 @@ fn small_frames_share_a_datagram() {
     until([&mut a, &mut b], |[_, b]| b.messages().len() == 10);
     let after = relay.recorded.lock().expect("no panic").len();
     assert_eq!(after - before, 1);
+    let size = relay.recorded.lock().expect("no panic").last().map_or(0, Vec::len);
+    assert!(size < 10 * 50, "{size} bytes: who they are from and to is said once");
 }
 
 #[test]
@@ -118,4 +148,26 @@ fn one_that_floods_does_not_keep_others_from_being_heard() {
     }
     c.port.control(from_c, b"heard".to_vec());
     until([&mut c, &mut a, &mut b], |[_, _, b]| b.words().len() == 1);
+}
+
+#[test]
+fn a_smaller_buffer_holds_everywhere_and_lets_less_be_on_its_way() {
+    let small = configured(Udp::default().secret(SECRET).receive_buffer(64 << 10));
+    let restored = Udp::restore(&small.settings()).expect("its own settings");
+    let bound = |udp: &Udp| {
+        let mut limits = Limits::default();
+        udp.narrow(&mut limits);
+        (limits.window_bytes, limits.window_max)
+    };
+    let (bytes, messages) = bound(&restored);
+    assert_eq!((bytes, messages), bound(&small));
+    // The system doubles what it is asked for.
+    assert!(bytes <= (128 << 10) / 4 && messages <= 32, "{bytes} bytes, {messages} messages");
+    // What does not fit is lost, and what was counted as on its way fits.
+    let (mut a, mut b, to_b, _) = pair_of(&restored);
+    for sequence in 0..u64::from(messages) {
+        a.send(to_b, sequence, &[1; 64]);
+        a.port.flush();
+    }
+    until([&mut b], |[b]| b.messages().len() == messages as usize);
 }

@@ -76,6 +76,12 @@ impl Side {
         self.events.iter().filter_map(message).collect()
     }
 
+    /// The places of the messages that have come from one peer.
+    pub(crate) fn messages_of(&self, of: PeerId) -> Vec<u64> {
+        let of_peer = |event: &&PortEvent| matches!(event, PortEvent::Frame { peer, .. } if *peer == of);
+        self.events.iter().filter(of_peer).filter_map(message).map(|(sequence, _)| sequence).collect()
+    }
+
     /// The control messages that have come.
     pub(crate) fn words(&self) -> Vec<&[u8]> {
         let mut words = Vec::new();
