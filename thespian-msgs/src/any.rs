@@ -69,6 +69,8 @@ trait Carried: Any + Send {
     fn value_type(&self) -> TypeId;
     fn as_encoded(&self) -> Option<&EncodedMessage>;
     fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage>;
+    /// Drops the message.
+    fn clear(&mut self);
 }
 
 impl<M: ErasedMessage> Carried for Option<M> {
@@ -93,6 +95,11 @@ impl<M: ErasedMessage> Carried for Option<M> {
     #[inline]
     fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
         self.as_mut()?.as_encoded_mut()
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        *self = None;
     }
 }
 
@@ -262,6 +269,39 @@ impl AnyMessage {
     /// A message that is not `Clone` and cannot be encoded cannot be copied.
     pub fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
         self.body().duplicate()
+    }
+
+    /// Ends the message, whatever it is, and gives its memory for a [copy](AnyMessage::duplicate_in) of another one: who keeps
+    /// copies of many messages of one type keeps the allocator out of it.
+    #[inline]
+    pub fn emptied(mut self) -> SpareMessage {
+        self.0.content.clear();
+        SpareMessage(self)
+    }
+
+    /// A copy, as [`duplicate`](AnyMessage::duplicate) makes it; in the memory of another message, if that was a value of the
+    /// same type, and this type is `Clone`.
+    ///
+    /// ```
+    /// use thespian_msgs::AnyMessage;
+    ///
+    /// let over = AnyMessage::new(String::from("first"));
+    /// let copy = AnyMessage::new(String::from("second")).duplicate_in(over.emptied()).unwrap();
+    /// assert_eq!(copy.downcast_ref::<String>().unwrap(), "second");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn duplicate_in(&self, spare: SpareMessage) -> Result<AnyMessage, EncodeError> {
+        let SpareMessage(mut message) = spare;
+        if !self.body().clone_to(&mut message.0.content) {
+            return self.duplicate();
+        }
+        // The addresses are written anew when it is sent, and nobody sees them before.
+        message.0.head.number_and_marks = self.0.head.number_and_marks & (SYSTEM | ENCODED);
+        Ok(message)
     }
 
     /// Puts the message into an envelope. Only engines deliver envelopes, and they write the sender themselves.
@@ -438,6 +478,10 @@ impl ErasedMessage for EncodedMessage {
 
     fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
         Ok(AnyMessage::encoded(self.names.clone(), self.bytes.clone()))
+    }
+
+    fn clone_to(&self, _: &mut dyn Any) -> bool {
+        false
     }
 
     #[inline]
@@ -655,6 +699,19 @@ impl Envelope {
         self.0.into_spare()
     }
 
+    /// Ends the message: see [`AnyMessage::emptied`].
+    #[inline]
+    pub fn emptied(self) -> SpareMessage {
+        self.0.emptied()
+    }
+
+    /// The message in another envelope, for somebody else. Like [`seal`](AnyMessage::seal), this is for engines.
+    #[inline]
+    #[must_use]
+    pub fn readdressed(self, to: &ActorAddress, from: &ActorAddress) -> Envelope {
+        self.0.seal(to, from)
+    }
+
     /// Takes the message out; the postal data goes.
     pub fn into_message(mut self) -> AnyMessage {
         let head = &mut self.0.0.head;
@@ -818,6 +875,60 @@ mod tests {
             }
         }
         assert!(AnyMessage::new(7u8).into_spare().is_none());
+    }
+
+    #[test]
+    fn a_copy_in_the_memory_of_another_message_has_nothing_of_it() {
+        let (to, from) = (ActorAddress::NOBODY, ActorAddress::NOBODY);
+        let originals = [
+            AnyMessage::new(7_u32),
+            AnyMessage::new(8_u32),
+            AnyMessage::new(derived()),
+            travelled(&AnyMessage::new(9_u32)),
+        ];
+        for before in &originals {
+            for original in &originals {
+                let mut envelope = before.duplicate().expect("copies").seal(&to, &from).by_runtime();
+                envelope.set_number(5);
+                let AnyMessage(parcel) = envelope.0;
+                let copy = original.duplicate_in(AnyMessage(parcel).emptied()).expect("copies");
+                assert_eq!(copy.type_name(), original.type_name());
+                assert_eq!(copy.downcast_ref::<u32>(), original.downcast_ref::<u32>());
+                assert_eq!(copy.downcast_ref::<Derived>(), original.downcast_ref::<Derived>());
+                assert_eq!(copy.0.head.number_and_marks & !(SYSTEM | ENCODED), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_dropped_at_once_and_its_memory_is_used_again() {
+        #[derive(Clone, Serialize, Deserialize)]
+        struct Counted {
+            #[serde(skip)]
+            _count: alloc::sync::Arc<()>,
+        }
+
+        impl Message for Counted {
+            fn type_name() -> TypeName {
+                "test::Counted".into()
+            }
+
+            fn try_clone(&self) -> Option<Counted> {
+                Some(self.clone())
+            }
+        }
+
+        let count = alloc::sync::Arc::new(());
+        let (first, second) = (
+            AnyMessage::new(Counted { _count: count.clone() }),
+            AnyMessage::new(Counted { _count: count.clone() }),
+        );
+        let memory: *const u8 = (&raw const *first.0).cast();
+        let spare = first.emptied();
+        assert_eq!(alloc::sync::Arc::strong_count(&count), 2);
+        let copy = second.duplicate_in(spare).expect("copies");
+        assert_eq!((&raw const *copy.0).cast(), memory);
+        assert_eq!(alloc::sync::Arc::strong_count(&count), 3);
     }
 
     #[test]

@@ -94,6 +94,10 @@ pub trait ErasedMessage: Any + Send {
     /// A message that is not `Clone` is copied through its encoding, which can fail.
     fn duplicate(&self) -> Result<AnyMessage, EncodeError>;
 
+    /// Puts a copy where a message of its type may be, or has been: into an `Option` of it, if the type is `Clone`. Says whether
+    /// it has.
+    fn clone_to(&self, place: &mut dyn Any) -> bool;
+
     /// The message, if it is one that came encoded. Asked of every message, and quicker than looking at its type.
     fn as_encoded(&self) -> Option<&EncodedMessage> {
         None
@@ -141,6 +145,12 @@ impl<M: Message> ErasedMessage for M {
                 Ok(AnyMessage::encoded(self.names(), bytes))
             }
         }
+    }
+
+    fn clone_to(&self, place: &mut dyn Any) -> bool {
+        let Some(place) = place.downcast_mut::<Option<M>>() else { return false };
+        *place = self.try_clone();
+        place.is_some()
     }
 }
 

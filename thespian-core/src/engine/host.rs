@@ -377,15 +377,16 @@ impl Host {
         actions: &mut Actions,
         out: &mut Outputs,
     ) {
-        // It is taken out of its envelope, so what its sender is owed is noted before. The sender is not told until the message
+        // It gets another envelope, so what its sender is owed is noted before. The sender is not told until the message
         // is on its way: if this process dies in between, somebody has to know of it.
         let tell = self.note_settled(&envelope, Disposition::Handled, out);
-        if let Some(forward) = actions.forward.take() {
-            let envelope = envelope.into_message().seal(&forward.target, &self.address);
-            if self.watched || !actions.is_empty() {
-                actions.forward_in_turn(&forward, envelope);
+        if let Some(forward) = &actions.forward {
+            let envelope = envelope.readdressed(&forward.target, &self.address);
+            if self.watched || actions.len() > 1 {
+                actions.forward_in_turn(envelope);
                 self.release(now, actions, out);
             } else {
+                actions.forward = None;
                 let envelope = self.number(envelope);
                 out.transmit(envelope);
                 self.pause_if_much(now, out);
