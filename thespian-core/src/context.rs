@@ -230,10 +230,13 @@ impl<'a> Context<'a> {
     /// stays behind, and goes on at the end.
     #[cold]
     fn forward_copy(&mut self) {
-        let (Some(forward), Some(message)) = (self.actions.forward.take(), self.in_hand) else { return };
+        let (Some(forward), Some(message)) = (&mut self.actions.forward, self.in_hand) else { return };
         match message.duplicate() {
-            Ok(copy) => self.actions.forward_in_turn(&forward, copy.seal(&forward.target, self.me)),
-            Err(_) => self.actions.forward = Some(Forward { sends: 0, others: 0, ..forward }),
+            Ok(copy) => {
+                let copy = copy.seal(&forward.target, self.me);
+                self.actions.forward_in_turn(copy);
+            }
+            Err(_) => (forward.sends, forward.others) = (0, 0),
         }
     }
 
@@ -514,9 +517,11 @@ impl Actions {
         }
     }
 
-    /// What goes on takes its turn among the rest.
-    pub(crate) fn forward_in_turn(&mut self, forward: &Forward, envelope: Envelope) {
-        self.others.insert(forward.others, (forward.sends, Action::Send(envelope)));
+    /// What goes on is this, and takes its turn among the rest.
+    pub(crate) fn forward_in_turn(&mut self, envelope: Envelope) {
+        if let Some(Forward { sends, others, .. }) = self.forward.take() {
+            self.others.insert(others, (sends, Action::Send(envelope)));
+        }
     }
 
     fn push(&mut self, action: Action) {

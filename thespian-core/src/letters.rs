@@ -3,14 +3,14 @@
 //! The value is not needed any more then, so it needs no box, and what it held is given back while it is at hand. What cannot be
 //! written takes the way of all others, and is refused there (decision D7).
 
-use alloc::vec;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::any::{Any, TypeId};
 use core::fmt;
-use core::iter::Peekable;
 use core::mem;
 
 use crate::driver::panics;
-use crate::{ActorAddress, EncodeError, ErasedMessage, KnownNames, Payload, TypeNames};
+use crate::{ActorAddress, EncodeError, ErasedMessage, Payload, PayloadRef, TypeNames};
 
 /// A message of more bytes than this is not written behind others, and travels in what it was written to.
 const LARGE: usize = 64 * 1024;
@@ -22,22 +22,28 @@ pub(crate) struct Letters {
     letters: Vec<Letter>,
     /// The bytes of those that are not large, one behind the other.
     bytes: Vec<u8>,
-    names: KnownNames,
+    large: Vec<Payload>,
+    /// The names of the types that were ever written, and where those of each are. It grows with the number of message types
+    /// in the program.
+    names: Vec<TypeNames>,
+    places: BTreeMap<TypeId, usize>,
+    last: Option<(TypeId, usize)>,
 }
 
-/// A message and where it goes.
+/// A message and where it goes. Small: what has just been written is slow to copy.
 struct Letter {
     to: ActorAddress,
-    names: TypeNames,
     /// Its place among all sends of the attempt.
     place: usize,
+    names: usize,
     content: Content,
 }
 
+#[derive(Clone, Copy)]
 enum Content {
     /// Behind that of the letter before, up to here.
     UpTo(usize),
-    Large(Payload),
+    Large(usize),
 }
 
 impl Letters {
@@ -51,69 +57,98 @@ impl Letters {
     #[inline]
     pub(crate) fn write(&mut self, place: usize, to: &ActorAddress, message: &dyn ErasedMessage) -> bool {
         let before = self.bytes.len();
-        let (bytes, names) = (&mut self.bytes, &mut self.names);
         let written = panics::catch(|| {
-            message.encode_into(bytes)?;
-            Ok::<_, EncodeError>(names.of_value(message))
+            message.encode_into(&mut self.bytes)?;
+            Ok::<_, EncodeError>(self.names_of(message))
         });
         let Ok(Ok(names)) = written else {
             self.bytes.truncate(before);
             return false;
         };
-        let content = match self.bytes.len() - before {
-            0..=LARGE => Content::UpTo(self.bytes.len()),
-            _ => Content::Large(self.take_behind(before)),
-        };
-        self.letters.push(Letter { to: *to, names, place, content });
+        let end = self.bytes.len();
+        let content = if end - before > LARGE { self.take_behind(before) } else { Content::UpTo(end) };
+        self.letters.push(Letter { to: *to, place, names, content });
         true
     }
 
-    #[cold]
-    fn take_behind(&mut self, before: usize) -> Payload {
-        match before {
-            0 => mem::take(&mut self.bytes).into(),
-            _ => self.bytes.split_off(before).into(),
+    #[inline]
+    fn names_of(&mut self, message: &dyn ErasedMessage) -> usize {
+        let of = Any::type_id(message);
+        match self.last {
+            Some((last, names)) if last == of => names,
+            _ => self.find_names(of, message),
         }
     }
 
-    /// Hands them out, in order. They are to be [cleared](Letters::clear) afterwards.
-    pub(crate) fn open(&mut self) -> Opened<'_> {
-        Opened { letters: self.letters.drain(..).peekable(), bytes: &self.bytes, at: 0 }
+    #[cold]
+    fn find_names(&mut self, of: TypeId, message: &dyn ErasedMessage) -> usize {
+        let names = *self.places.entry(of).or_insert_with(|| {
+            self.names.push(message.names());
+            self.names.len() - 1
+        });
+        self.last = Some((of, names));
+        names
     }
 
+    #[cold]
+    fn take_behind(&mut self, before: usize) -> Content {
+        let bytes = match before {
+            0 => mem::take(&mut self.bytes),
+            _ => self.bytes.split_off(before),
+        };
+        self.large.push(bytes.into());
+        Content::Large(self.large.len() - 1)
+    }
+
+    /// Lets them be read, in order.
+    pub(crate) fn read(&self) -> Reading<'_> {
+        Reading { letters: self, next: 0, at: 0 }
+    }
+
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.letters.clear();
         self.bytes.clear();
-        self.bytes.shrink_to(LARGE);
+        if self.bytes.capacity() > LARGE {
+            self.bytes = Vec::new();
+        }
+        self.large.clear();
     }
 }
 
-/// Letters that are handed out.
-pub(crate) struct Opened<'a> {
-    letters: Peekable<vec::Drain<'a, Letter>>,
-    bytes: &'a [u8],
+/// Letters that are being read.
+pub(crate) struct Reading<'a> {
+    letters: &'a Letters,
+    next: usize,
+    /// Where its content begins.
     at: usize,
 }
 
-impl Opened<'_> {
-    /// The one that has this place among all sends, if there is one: to whom it goes, and what it is.
+impl<'a> Reading<'a> {
+    /// The letter that has this place among all sends, if there is one: to whom it goes, and what it is.
     #[inline]
-    pub(crate) fn next_at(&mut self, place: usize) -> Option<(ActorAddress, TypeNames, Payload)> {
-        let Letter { to, names, content, .. } = self.letters.next_if(|letter| letter.place == place)?;
-        let bytes = match content {
+    pub(crate) fn next_at(
+        &mut self,
+        place: usize,
+    ) -> Option<(&'a ActorAddress, &'a TypeNames, PayloadRef<'a>)> {
+        let letters = self.letters;
+        let letter = letters.letters.get(self.next).filter(|letter| letter.place == place)?;
+        self.next += 1;
+        let bytes = match letter.content {
             Content::UpTo(end) => {
                 let begin = mem::replace(&mut self.at, end);
-                Payload::from(&self.bytes[begin..end])
+                PayloadRef::Read(&letters.bytes[begin..end])
             }
-            Content::Large(bytes) => bytes,
+            Content::Large(number) => PayloadRef::Kept(&letters.large[number]),
         };
-        Some((to, names, bytes))
+        Some((&letter.to, &letters.names[letter.names], bytes))
     }
 }
 
 impl fmt::Debug for Letters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.letters.iter().map(|letter| (&letter.to, &letter.names))).finish()
+        let letters = self.letters.iter().map(|letter| (&letter.to, &self.names[letter.names]));
+        f.debug_list().entries(letters).finish()
     }
 }
 
@@ -133,15 +168,14 @@ mod tests {
                 assert!(letters.write(2 * at, &to, &"x".repeat(size)));
             }
             assert_eq!(letters.len(), sizes.len());
-            let mut opened = letters.open();
+            let mut reading = letters.read();
             for (at, size) in sizes.into_iter().enumerate() {
-                let (_, names, bytes) = opened.next_at(2 * at).expect("it was written");
+                let (_, names, bytes) = reading.next_at(2 * at).expect("it was written");
                 assert_eq!(names[0], "str");
                 let text: String = crate::decode(&bytes, crate::DecodeLimits::default()).expect("a text");
                 assert_eq!(text, "x".repeat(size));
-                assert!(opened.next_at(2 * at + 1).is_none());
+                assert!(reading.next_at(2 * at + 1).is_none());
             }
-            drop(opened);
             letters.clear();
             assert!(letters.bytes.capacity() <= LARGE);
         }
@@ -154,10 +188,10 @@ mod tests {
         assert!(letters.write(0, &to, &7_u8));
         assert!(!letters.write(1, &to, &Unwritable));
         assert!(letters.write(2, &to, &8_u8));
-        let mut opened = letters.open();
-        assert_eq!(opened.next_at(0).map(|(.., bytes)| bytes), Some(Payload::from(&[7][..])));
-        assert!(opened.next_at(1).is_none());
-        assert_eq!(opened.next_at(2).map(|(.., bytes)| bytes), Some(Payload::from(&[8][..])));
+        let mut reading = letters.read();
+        assert_eq!(reading.next_at(0).map(|(.., bytes)| bytes.into()), Some(Payload::from(&[7][..])));
+        assert!(reading.next_at(1).is_none());
+        assert_eq!(reading.next_at(2).map(|(.., bytes)| bytes.into()), Some(Payload::from(&[8][..])));
     }
 
     struct Unwritable;

@@ -153,7 +153,7 @@ impl Bench {
             match self.out.poll().expect("an answer") {
                 Output::Frame => {
                     let departure = self.out.poll_frame().expect("it is there");
-                    if let Some(Frame::Data { bytes, .. }) = self.admin.departing(&departure) {
+                    if let Some(Frame::Data { bytes, .. }) = self.admin.departing(&departure).next() {
                         break bytes.to_vec();
                     }
                 }

@@ -931,7 +931,7 @@ fn by_best_effort_everything_is_taken_or_known_to_be_lost_whatever_the_network_d
             }
             let mut progress = a.links.handle_timeout(a.now, &mut a.out);
             for (to_b, side) in [(true, &mut a), (false, &mut b)] {
-                while let Some(frame) = poll_frame(&side.links, &mut side.out) {
+                for frame in poll_frames(&side.links, &mut side.out) {
                     let copies = random.pick(&[0, 1, 1, 2]);
                     under_way.extend((0..copies).map(|_| (to_b, frame.clone())));
                 }
@@ -996,7 +996,7 @@ fn everything_is_delivered_once_and_in_order_over_a_network_that_does_its_worst(
             let progress = a.links.handle_timeout(a.now, &mut a.out);
             assert!(progress.undelivered.is_empty(), "seed {seed}: nothing expires");
             for (to_b, side) in [(true, &mut a), (false, &mut b)] {
-                while let Some(frame) = poll_frame(&side.links, &mut side.out) {
+                for frame in poll_frames(&side.links, &mut side.out) {
                     let copies = random.pick(&[0, 1, 1, 2]);
                     under_way.extend((0..copies).map(|_| (to_b, frame.clone())));
                 }
@@ -1024,12 +1024,16 @@ fn everything_is_delivered_once_and_in_order_over_a_network_that_does_its_worst(
     }
 }
 
-fn poll_frame(links: &Links, out: &mut Outputs) -> Option<Frame> {
+/// Takes all frames that links ask to carry.
+fn poll_frames(links: &Links, out: &mut Outputs) -> Vec<Frame> {
     use thespian_core::engine::Output;
-    let output = out.poll()?;
-    assert!(matches!(output, Output::Frame), "links only ask for frames, not {output:?}");
-    let departure = out.poll_frame()?;
-    links.departing(&departure).map(|frame| frame.to_frame())
+    let mut frames = Vec::new();
+    while let Some(output) = out.poll() {
+        assert!(matches!(output, Output::Frame), "links only ask for frames, not {output:?}");
+        let departure = out.poll_frame().expect("it is there");
+        frames.extend(links.departing(&departure).map(|frame| frame.to_frame()));
+    }
+    frames
 }
 
 // -- hostile peers ---------------------------------------------------------------------------------------------
@@ -1164,7 +1168,7 @@ fn random_frames_are_taken_at_most_once_each_and_in_order(carrier: Carrier) {
             "step {step}: {} outputs",
             b.out.len()
         );
-        while poll_frame(&b.links, &mut b.out).is_some() {}
+        poll_frames(&b.links, &mut b.out);
     }
     assert!(taken > 1_000, "the peers are hostile, but not so that nothing is taken: {taken}");
 }

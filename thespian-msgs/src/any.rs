@@ -67,6 +67,10 @@ impl Head {
 trait Carried: Any + Send {
     fn body(&self) -> &dyn ErasedMessage;
     fn value_type(&self) -> TypeId;
+    fn as_encoded(&self) -> Option<&EncodedMessage>;
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage>;
+    /// Drops the message.
+    fn clear(&mut self);
 }
 
 impl<M: ErasedMessage> Carried for Option<M> {
@@ -81,6 +85,21 @@ impl<M: ErasedMessage> Carried for Option<M> {
     #[inline]
     fn value_type(&self) -> TypeId {
         TypeId::of::<M>()
+    }
+
+    #[inline]
+    fn as_encoded(&self) -> Option<&EncodedMessage> {
+        self.as_ref()?.as_encoded()
+    }
+
+    #[inline]
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
+        self.as_mut()?.as_encoded_mut()
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        *self = None;
     }
 }
 
@@ -114,8 +133,7 @@ impl AnyMessage {
     #[inline]
     pub fn encoded_in(spare: SpareMessage, names: &TypeNames, bytes: PayloadRef<'_>) -> AnyMessage {
         let SpareMessage(mut message) = spare;
-        let content: &mut dyn Any = &mut message.0.content;
-        let Some(Some(content)) = content.downcast_mut::<Option<EncodedMessage>>() else {
+        let Some(content) = message.0.content.as_encoded_mut() else {
             return AnyMessage::encoded(names.clone(), bytes);
         };
         content.bytes.set(bytes);
@@ -201,11 +219,7 @@ impl AnyMessage {
     /// The bytes of a message that came from elsewhere; `None` for one that is a value of this process.
     #[inline]
     pub fn as_encoded(&self) -> Option<&EncodedMessage> {
-        if !self.0.head.has(ENCODED) {
-            return None;
-        }
-        let content: &dyn Any = &self.0.content;
-        content.downcast_ref::<Option<EncodedMessage>>()?.as_ref()
+        if self.0.head.has(ENCODED) { self.0.content.as_encoded() } else { None }
     }
 
     /// How many bytes it has, as it came from elsewhere; 0 for one that is a value of this process, which has none yet.
@@ -238,8 +252,7 @@ impl AnyMessage {
     /// messages keep their receivers from asking the allocator for each.
     #[inline]
     pub fn into_spare(mut self) -> Option<SpareMessage> {
-        let content: &mut dyn Any = &mut self.0.content;
-        let content = content.downcast_mut::<Option<EncodedMessage>>()?.as_mut()?;
+        let content = self.0.content.as_encoded_mut()?;
         content.bytes.clear();
         content.place = 0;
         content.decoded.take();
@@ -256,6 +269,39 @@ impl AnyMessage {
     /// A message that is not `Clone` and cannot be encoded cannot be copied.
     pub fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
         self.body().duplicate()
+    }
+
+    /// Ends the message, whatever it is, and gives its memory for a [copy](AnyMessage::duplicate_in) of another one: who keeps
+    /// copies of many messages of one type keeps the allocator out of it.
+    #[inline]
+    pub fn emptied(mut self) -> SpareMessage {
+        self.0.content.clear();
+        SpareMessage(self)
+    }
+
+    /// A copy, as [`duplicate`](AnyMessage::duplicate) makes it; in the memory of another message, if that was a value of the
+    /// same type, and this type is `Clone`.
+    ///
+    /// ```
+    /// use thespian_msgs::AnyMessage;
+    ///
+    /// let over = AnyMessage::new(String::from("first"));
+    /// let copy = AnyMessage::new(String::from("second")).duplicate_in(over.emptied()).unwrap();
+    /// assert_eq!(copy.downcast_ref::<String>().unwrap(), "second");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn duplicate_in(&self, spare: SpareMessage) -> Result<AnyMessage, EncodeError> {
+        let SpareMessage(mut message) = spare;
+        if !self.body().clone_to(&mut message.0.content) {
+            return self.duplicate();
+        }
+        // The addresses are written anew when it is sent, and nobody sees them before.
+        message.0.head.number_and_marks = self.0.head.number_and_marks & (SYSTEM | ENCODED);
+        Ok(message)
     }
 
     /// Puts the message into an envelope. Only engines deliver envelopes, and they write the sender themselves.
@@ -282,6 +328,9 @@ impl AnyMessage {
     /// The message as a value of this process.
     #[inline]
     fn local<M: Message>(&self) -> Option<&M> {
+        if self.0.head.has(ENCODED) {
+            return None;
+        }
         let content: &dyn Any = &self.0.content;
         content.downcast_ref::<Option<M>>()?.as_ref()
     }
@@ -429,6 +478,20 @@ impl ErasedMessage for EncodedMessage {
 
     fn duplicate(&self) -> Result<AnyMessage, EncodeError> {
         Ok(AnyMessage::encoded(self.names.clone(), self.bytes.clone()))
+    }
+
+    fn clone_to(&self, _: &mut dyn Any) -> bool {
+        false
+    }
+
+    #[inline]
+    fn as_encoded(&self) -> Option<&EncodedMessage> {
+        Some(self)
+    }
+
+    #[inline]
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
+        Some(self)
     }
 }
 
@@ -593,8 +656,7 @@ impl Envelope {
 
     /// Gives a message that came from another process its place.
     pub fn set_place(&mut self, place: u64) {
-        let content: &mut dyn Any = &mut self.0.0.content;
-        if let Some(Some(encoded)) = content.downcast_mut::<Option<EncodedMessage>>() {
+        if let Some(encoded) = self.0.0.content.as_encoded_mut() {
             encoded.place = place;
         }
     }
@@ -635,6 +697,19 @@ impl Envelope {
     #[inline]
     pub fn into_spare(self) -> Option<SpareMessage> {
         self.0.into_spare()
+    }
+
+    /// Ends the message: see [`AnyMessage::emptied`].
+    #[inline]
+    pub fn emptied(self) -> SpareMessage {
+        self.0.emptied()
+    }
+
+    /// The message in another envelope, for somebody else. Like [`seal`](AnyMessage::seal), this is for engines.
+    #[inline]
+    #[must_use]
+    pub fn readdressed(self, to: &ActorAddress, from: &ActorAddress) -> Envelope {
+        self.0.seal(to, from)
     }
 
     /// Takes the message out; the postal data goes.
@@ -800,6 +875,60 @@ mod tests {
             }
         }
         assert!(AnyMessage::new(7u8).into_spare().is_none());
+    }
+
+    #[test]
+    fn a_copy_in_the_memory_of_another_message_has_nothing_of_it() {
+        let (to, from) = (ActorAddress::NOBODY, ActorAddress::NOBODY);
+        let originals = [
+            AnyMessage::new(7_u32),
+            AnyMessage::new(8_u32),
+            AnyMessage::new(derived()),
+            travelled(&AnyMessage::new(9_u32)),
+        ];
+        for before in &originals {
+            for original in &originals {
+                let mut envelope = before.duplicate().expect("copies").seal(&to, &from).by_runtime();
+                envelope.set_number(5);
+                let AnyMessage(parcel) = envelope.0;
+                let copy = original.duplicate_in(AnyMessage(parcel).emptied()).expect("copies");
+                assert_eq!(copy.type_name(), original.type_name());
+                assert_eq!(copy.downcast_ref::<u32>(), original.downcast_ref::<u32>());
+                assert_eq!(copy.downcast_ref::<Derived>(), original.downcast_ref::<Derived>());
+                assert_eq!(copy.0.head.number_and_marks & !(SYSTEM | ENCODED), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_dropped_at_once_and_its_memory_is_used_again() {
+        #[derive(Clone, Serialize, Deserialize)]
+        struct Counted {
+            #[serde(skip)]
+            _count: alloc::sync::Arc<()>,
+        }
+
+        impl Message for Counted {
+            fn type_name() -> TypeName {
+                "test::Counted".into()
+            }
+
+            fn try_clone(&self) -> Option<Counted> {
+                Some(self.clone())
+            }
+        }
+
+        let count = alloc::sync::Arc::new(());
+        let (first, second) = (
+            AnyMessage::new(Counted { _count: count.clone() }),
+            AnyMessage::new(Counted { _count: count.clone() }),
+        );
+        let memory: *const u8 = (&raw const *first.0).cast();
+        let spare = first.emptied();
+        assert_eq!(alloc::sync::Arc::strong_count(&count), 2);
+        let copy = second.duplicate_in(spare).expect("copies");
+        assert_eq!((&raw const *copy.0).cast(), memory);
+        assert_eq!(alloc::sync::Arc::strong_count(&count), 3);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{AnyMessage, TypeNames};
+use crate::{AnyMessage, EncodedMessage, TypeNames};
 
 /// The stable name of a message type: what travels on the wire, and what people read in logs and errors.
 pub type TypeName = Cow<'static, str>;
@@ -93,6 +93,20 @@ pub trait ErasedMessage: Any + Send {
     ///
     /// A message that is not `Clone` is copied through its encoding, which can fail.
     fn duplicate(&self) -> Result<AnyMessage, EncodeError>;
+
+    /// Puts a copy where a message of its type may be, or has been: into an `Option` of it, if the type is `Clone`. Says whether
+    /// it has.
+    fn clone_to(&self, place: &mut dyn Any) -> bool;
+
+    /// The message, if it is one that came encoded. Asked of every message, and quicker than looking at its type.
+    fn as_encoded(&self) -> Option<&EncodedMessage> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn as_encoded_mut(&mut self) -> Option<&mut EncodedMessage> {
+        None
+    }
 }
 
 impl<M: Message> ErasedMessage for M {
@@ -132,6 +146,12 @@ impl<M: Message> ErasedMessage for M {
             }
         }
     }
+
+    fn clone_to(&self, place: &mut dyn Any) -> bool {
+        let Some(place) = place.downcast_mut::<Option<M>>() else { return false };
+        *place = self.try_clone();
+        place.is_some()
+    }
 }
 
 /// Where postcard writes: the end of a buffer that may have something in it already.
@@ -148,7 +168,13 @@ impl postcard::ser_flavors::Flavor for Appended<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        /// A number has no more bytes.
+        const NUMBER: usize = 10;
+        // A number has just been put together byte by byte, and to copy that as a whole would wait for each of them.
+        match bytes.len() {
+            0..=NUMBER => bytes.iter().for_each(|byte| self.0.push(*byte)),
+            _ => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 

@@ -3,13 +3,13 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::{Any, TypeId};
+use core::any::TypeId;
 use core::fmt;
 use core::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{AnyMessage, ErasedMessage, TypeName};
+use crate::{AnyMessage, TypeName};
 
 /// The stable name of a message's type, and of the types it extends, nearest first.
 ///
@@ -94,23 +94,14 @@ impl KnownNames {
         }
         match &self.last {
             Some((known, names)) if *known == message.content_type() => names.clone(),
-            _ => self.find(message.content_type(), || message.type_names()),
-        }
-    }
-
-    /// The names of a message that is not boxed.
-    #[inline]
-    pub fn of_value(&mut self, message: &dyn ErasedMessage) -> TypeNames {
-        let value = Any::type_id(message);
-        match &self.last {
-            Some((known, names)) if *known == value => names.clone(),
-            _ => self.find(value, || message.names()),
+            _ => self.find(message),
         }
     }
 
     #[cold]
-    fn find(&mut self, content: TypeId, names: impl FnOnce() -> TypeNames) -> TypeNames {
-        let names = self.all.entry(content).or_insert_with(names).clone();
+    fn find(&mut self, message: &AnyMessage) -> TypeNames {
+        let content = message.content_type();
+        let names = self.all.entry(content).or_insert_with(|| message.type_names()).clone();
         self.last = Some((content, names.clone()));
         names
     }

@@ -6,6 +6,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -117,8 +118,8 @@ pub(crate) struct Begin {
     pub(crate) start: AnyMessage,
     /// Addresses that it may give to children.
     pub(crate) addresses: Vec<ActorAddress>,
-    /// The system it belongs to.
-    pub(crate) world: Surroundings,
+    /// The system it belongs to. Shared, so that an admin that forks has little to copy for each actor.
+    pub(crate) world: Arc<Surroundings>,
 }
 
 /// What every process of a system knows of it.
@@ -127,8 +128,8 @@ pub(crate) struct Surroundings {
     pub(crate) system: SystemId,
     pub(crate) admin: ActorAddress,
     pub(crate) base: String,
-    pub(crate) limits: Limits,
-    pub(crate) capabilities: Capabilities,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) capabilities: Arc<Capabilities>,
     /// The kernel's time at the system's start, in nanoseconds.
     pub(crate) origin: u64,
     /// The transport, as bytes.
@@ -273,21 +274,11 @@ impl Channel {
             self.incoming.drain(..self.taken);
             self.taken = 0;
         }
-        let mut buffer = [0u8; 16 * 1024];
-        loop {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => {
-                    self.closed = true;
-                    return;
-                }
-                Ok(count) => self.incoming.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.closed = true;
-                    return;
-                }
-            }
+        // What has come before an error is there all the same. No buffer on the stack: that would be memory which a process
+        // that was just forked does not have yet.
+        match self.stream.read_to_end(&mut self.incoming) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => self.closed = true,
         }
     }
 

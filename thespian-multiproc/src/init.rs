@@ -76,6 +76,7 @@ impl Init {
     pub fn run(self) {
         // A second call changes nothing.
         let _ = INITIALIZED.set(self.handlers.clone());
+        sys::make_room_for_descriptors();
         let Some(mark) = std::env::args_os().nth(1) else { return };
         let Some(mark) = mark.to_str().map(str::trim_end) else { return };
         // Somebody may type it: only where the host has put a socket is it one of ours.
@@ -85,6 +86,7 @@ impl Init {
         let Ok(stdin) = sys::take_stdin() else { return };
         // What is forked from here inherits this too.
         sys::keep_freed_memory();
+        sys::find_unwinder();
         // What the starter had open without closing it on exec is none of the system's, which may outlive it.
         sys::keep_only(&[stdin.as_raw_fd()]);
         match mark {
@@ -109,7 +111,7 @@ pub(crate) fn log_handlers() -> &'static LogHandlers {
 fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> ! {
     let mut launcher = UnixStream::from(launcher);
     let setup = control::read_word(&mut launcher).ok().and_then(|word| control::decode::<Setup>(&word).ok());
-    let Some(setup) = setup else { signal_hook::low_level::exit(1) };
+    let Some(setup) = setup else { sys::exit(1) };
     if setup.detached {
         sys::print_nowhere();
     }
@@ -120,7 +122,7 @@ fn become_admin(launcher: OwnedFd, types: ActorTypes, handlers: LogHandlers) -> 
              that starts threads"
         );
         launch::answer(&mut launcher, Err(Error::StartupFailure { base: setup.base, cause }));
-        signal_hook::low_level::exit(1)
+        sys::exit(1)
     }
     // One that comes before there are handlers waits for them.
     sys::block_signals();

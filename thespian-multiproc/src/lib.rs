@@ -33,11 +33,11 @@
 //!
 //! # Dependencies
 //!
-//! `nix` (processes, signals and sockets, in one safe interface), `signal-hook` (signal handlers that only note),
-//! `memmap2` (the shared memory where processes show their counters), `parking_lot` (the lock between an actor's two
-//! threads), `rustc-hash` (routes are looked up twice for each message, and only peers with the secret choose the keys),
-//! `getrandom` (the id and the key of each system), `serde` (what processes say to each other), `log` (the facade
-//! through which actors log), `env_logger` (filters and colours the lines of the log).
+//! `nix` (processes, signals and sockets, in one safe interface), `memmap2` (the shared memory where processes show their
+//! counters), `parking_lot` (the lock between an actor's two threads), `rustc-hash` (routes are looked up twice for each
+//! message, and only peers with the secret choose the keys), `getrandom` (the id and the key of each system), `serde` (what
+//! processes say to each other), `log` (the facade through which actors log), `env_logger` (filters and colours the lines of
+//! the log).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("thespian-multiproc runs on Linux only, so far: elsewhere, use the base of thespian-simple");

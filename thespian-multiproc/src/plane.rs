@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use thespian_core::engine::link::{Frame, FrameRef};
-use thespian_core::engine::{Outputs, ToAdmin};
+use thespian_core::engine::{Departing, Outputs, ToAdmin};
 use thespian_core::transport::{Interest, Locator, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, DeadReason, Limits, Time};
 
@@ -257,12 +257,14 @@ impl Plane {
         }
     }
 
-    /// Sends a frame on its way.
+    /// Sends frames on their way.
     #[inline]
-    pub(crate) fn carry(&mut self, from: ActorAddress, to: ActorAddress, frame: FrameRef<'_>) {
-        match self.routes.to(&to) {
-            Some(peer) => self.port.send(peer, from, to, frame),
-            None => self.carry_on_no_route(from, to, frame),
+    pub(crate) fn carry(&mut self, from: ActorAddress, to: ActorAddress, frames: Departing<'_>) {
+        for frame in frames {
+            match self.routes.to(&to) {
+                Some(peer) => self.port.send(peer, from, to, frame),
+                None => self.carry_on_no_route(from, to, frame),
+            }
         }
     }
 

@@ -1,34 +1,23 @@
 //! The signals that a process of the host takes note of (decision D16).
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nix::libc::{SIGABRT, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use parking_lot::Mutex;
-use signal_hook::SigId;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::Signal;
 
-/// The signals that came, to be taken one kind at a time.
+use crate::sys;
+
+/// The signals that came, to be taken one kind at a time. There is one of these in a process.
 pub(crate) struct Signals {
-    reader: UnixStream,
-    writer: UnixStream,
-    noted: Vec<(Note, Arc<AtomicBool>)>,
+    bell: EventFd,
+    noted: &'static [Noted],
 }
 
-/// The handlers of this process, for a fork to forget.
-static REGISTERED: Mutex<Vec<SigId>> = Mutex::new(Vec::new());
-
-/// Takes no more note of any signal: what a forked child does before it closes what it has from its parent, whose handlers
-/// would write to descriptors that are then somebody else's.
-pub(crate) fn forget_inherited() {
-    for id in REGISTERED.lock().drain(..) {
-        signal_hook::low_level::unregister(id);
-    }
-}
+/// What some signals mean.
+type Noted = (Note, &'static [Signal]);
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,69 +33,47 @@ pub(crate) enum Note {
 impl Signals {
     /// For an actor: TERM, QUIT and ABRT ask it to exit, USR1 for its status; INT and HUP are ignored.
     pub(crate) fn of_actor() -> io::Result<Signals> {
-        let mut signals = Signals::new()?;
-        signals.note(Note::Exit, &[SIGTERM, SIGQUIT, SIGABRT])?;
-        signals.note(Note::Status, &[SIGUSR1])?;
-        signals.ignore(&[SIGINT, SIGHUP])?;
-        Ok(signals)
+        const NOTED: &[Noted] = &[
+            (Note::Exit, &[Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGABRT]),
+            (Note::Status, &[Signal::SIGUSR1]),
+        ];
+        Signals::new(NOTED, &[Signal::SIGINT, Signal::SIGHUP])
     }
 
     /// For an admin: TERM, INT and QUIT shut its system down, and it takes note of its children's ends.
     pub(crate) fn of_admin() -> io::Result<Signals> {
-        let mut signals = Signals::new()?;
-        signals.note(Note::Exit, &[SIGTERM, SIGQUIT, SIGINT])?;
-        signals.note(Note::Child, &[SIGCHLD])?;
-        signals.note(Note::Status, &[SIGUSR1])?;
-        signals.ignore(&[SIGHUP])?;
-        Ok(signals)
+        const NOTED: &[Noted] = &[
+            (Note::Exit, &[Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGINT]),
+            (Note::Child, &[Signal::SIGCHLD]),
+            (Note::Status, &[Signal::SIGUSR1]),
+        ];
+        Signals::new(NOTED, &[Signal::SIGHUP])
     }
 
     /// For a logger and a zygote, which end when the admin does.
     pub(crate) fn of_servant(note_children: bool) -> io::Result<Signals> {
-        let mut signals = Signals::new()?;
-        if note_children {
-            signals.note(Note::Child, &[SIGCHLD])?;
-        }
-        signals.ignore(&[SIGINT, SIGHUP, SIGTERM, SIGQUIT, SIGUSR1])?;
-        Ok(signals)
+        const NOTED: &[Noted] = &[(Note::Child, &[Signal::SIGCHLD])];
+        let ignored = [Signal::SIGINT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGUSR1];
+        Signals::new(if note_children { NOTED } else { &[] }, &ignored)
     }
 
-    fn new() -> io::Result<Signals> {
-        let (reader, writer) = UnixStream::pair()?;
-        reader.set_nonblocking(true)?;
-        Ok(Signals { reader, writer, noted: Vec::new() })
-    }
-
-    fn note(&mut self, note: Note, signals: &[c_int]) -> io::Result<()> {
-        let flag = Arc::new(AtomicBool::new(false));
-        for signal in signals {
-            REGISTERED.lock().push(signal_hook::flag::register(*signal, flag.clone())?);
-            REGISTERED
-                .lock()
-                .push(signal_hook::low_level::pipe::register(*signal, self.writer.try_clone()?)?);
-        }
-        self.noted.push((note, flag));
-        Ok(())
-    }
-
-    /// Does nothing when they come. They are handled and not ignored, so that programs that are started from here have
-    /// them as usual.
-    fn ignore(&mut self, signals: &[c_int]) -> io::Result<()> {
-        for signal in signals {
-            let flag = Arc::new(AtomicBool::new(false));
-            REGISTERED.lock().push(signal_hook::flag::register(*signal, flag)?);
-        }
-        Ok(())
+    /// Those that are ignored have a handler too, which does nothing for them, so that programs that are started from here
+    /// have them as usual.
+    fn new(noted: &'static [Noted], ignored: &[Signal]) -> io::Result<Signals> {
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let noted_ones = noted.iter().flat_map(|(_, signals)| *signals);
+        sys::handle_signals(noted_ones.copied(), ignored, bell.as_fd().as_raw_fd())?;
+        Ok(Signals { bell, noted })
     }
 
     /// Can be read when a signal has come.
     pub(crate) fn descriptor(&self) -> RawFd {
-        self.reader.as_raw_fd()
+        self.bell.as_fd().as_raw_fd()
     }
 
     /// The same, for `poll`.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.reader.as_fd()
+        self.bell.as_fd()
     }
 
     /// Waits until one comes, at most so long.
@@ -118,9 +85,16 @@ impl Signals {
 
     /// What has come since this was last asked.
     pub(crate) fn take(&mut self) -> Vec<Note> {
-        let mut buffer = [0; 64];
-        while matches!(self.reader.read(&mut buffer), Ok(1..)) {}
-        let came = self.noted.iter().filter(|(_, flag)| flag.swap(false, Ordering::SeqCst));
-        came.map(|(note, _)| *note).collect()
+        // The count first: a signal that comes after it is told of again.
+        let _ = self.bell.read();
+        let came = sys::came();
+        let came = |signals: &[Signal]| signals.iter().any(|signal| came & sys::bit(*signal) != 0);
+        self.noted.iter().filter(|(_, signals)| came(signals)).map(|(note, _)| *note).collect()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        sys::forget_signals();
     }
 }

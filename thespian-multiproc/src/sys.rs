@@ -7,8 +7,10 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, getpid, getppid};
 
@@ -25,6 +27,12 @@ pub(crate) fn thread_count() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
+/// Whether this process has one thread, as far as the kernel says so without being asked for a list: not to share a thread
+/// group with others is what a process can ask for that does not, and nothing comes of it.
+fn has_one_thread() -> bool {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_THREAD).is_ok()
+}
+
 /// Makes a copy of this process.
 ///
 /// # Errors
@@ -32,7 +40,8 @@ pub(crate) fn thread_count() -> usize {
 /// What the system says; and an error of its own if the process has more than one thread, whose locks the copy would
 /// inherit locked.
 pub(crate) fn fork() -> io::Result<Forked> {
-    let threads = thread_count();
+    // Where the question is not allowed, the threads are counted.
+    let threads = if has_one_thread() { 1 } else { thread_count() };
     if threads > 1 {
         let text = format!("this process has {threads} threads, and only one with a single thread is forked");
         return Err(io::Error::other(text));
@@ -105,7 +114,7 @@ pub(crate) fn adopt_orphans() {
 
 /// What a forked child does first: forgets its parent's signal handlers, and closes every descriptor from 3 on but these.
 pub(crate) fn keep_only(descriptors: &[RawFd]) {
-    crate::signals::forget_inherited();
+    forget_signals();
     let mut kept: Vec<u32> = descriptors.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
     kept.sort_unstable();
     let mut next = 3;
@@ -116,6 +125,24 @@ pub(crate) fn keep_only(descriptors: &[RawFd]) {
         next = next.max(descriptor + 1);
     }
     close_range(next, u32::MAX);
+}
+
+/// So many descriptors a process can have without its table of them growing.
+const DESCRIPTORS: i32 = 1024;
+
+/// Makes the table of this process's descriptors large, if the process has one thread.
+///
+/// Where threads share a table that grows, the kernel waits until none can be looking at the old one, which takes tens of
+/// milliseconds each time that it doubles: a process that connects to five hundred others would stand still three times.
+pub(crate) fn make_room_for_descriptors() {
+    if !has_one_thread() {
+        return;
+    }
+    let Ok(any) = nix::sys::eventfd::EventFd::new() else { return };
+    // It is closed again at once, and the table stays. There is less room where less is allowed.
+    if let Ok(last) = nix::fcntl::fcntl(&any, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(DESCRIPTORS - 1)) {
+        let _ = nix::unistd::close(last);
+    }
 }
 
 fn close_range(first: u32, last: u32) {
@@ -207,15 +234,15 @@ pub(crate) fn reap() -> Option<(Pid, Ended)> {
         let ended = match waitid(Id::All, look) {
             Ok(WaitStatus::Signaled(pid, ..)) => (pid, crate::memory::limit_of(pid)),
             Ok(WaitStatus::Exited(pid, _)) => (pid, None),
-            Err(nix::errno::Errno::EINTR) => continue,
+            Err(Errno::EINTR) => continue,
             _ => return None,
         };
         let (pid, limit) = ended;
         match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, code)) => return Some((pid, Ended::Code(code))),
             Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid, Ended::Signal(signal, limit))),
-            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return None,
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
+            Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return None,
         }
     }
@@ -223,7 +250,7 @@ pub(crate) fn reap() -> Option<(Pid, Ended)> {
 
 /// Waits until this child of this process has ended, or somebody else has asked how it did.
 pub(crate) fn await_end(child: Pid) {
-    while let Err(nix::errno::Errno::EINTR) = waitpid(child, None) {}
+    while let Err(Errno::EINTR) = waitpid(child, None) {}
 }
 
 /// A descriptor that can be read when this process's parent has ended, however it does.
@@ -238,7 +265,7 @@ pub(crate) fn parent(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: the call takes a number and flags, of which there are none, and touches no memory.
     #[expect(unsafe_code, reason = "the library has no such call")]
     let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid.as_raw(), 0) };
-    let descriptor = RawFd::try_from(nix::errno::Errno::result(opened)?).map_err(io::Error::other)?;
+    let descriptor = RawFd::try_from(Errno::result(opened)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just made this descriptor for this process, and nobody else knows of it.
     #[expect(unsafe_code, reason = "the call hands it out as a number")]
     let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
@@ -265,6 +292,143 @@ pub(crate) fn children() -> Vec<Pid> {
 /// A pair of connected streams between two processes, closed on exec.
 pub(crate) fn stream_pair() -> io::Result<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)> {
     std::os::unix::net::UnixStream::pair()
+}
+
+/// The work of a thread, and what it works on.
+struct Work<T: 'static> {
+    on: &'static T,
+    run: fn(&'static T),
+}
+
+/// Starts a thread that may go on until the process ends, with a stack of so many bytes.
+///
+/// One of the standard library allocates as it begins, whereupon the C library sets up a part of the heap for it, and it gets
+/// a stack for signals too: half of what such a thread costs that does nothing but wait.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn start_thread<T: Sync>(stack: usize, on: &'static T, run: fn(&'static T)) -> io::Result<()> {
+    extern "C" fn begin<T: Sync + 'static>(work: *mut nix::libc::c_void) -> *mut nix::libc::c_void {
+        // SAFETY: it is the value that was made for this thread below, and it is never freed.
+        #[expect(unsafe_code, reason = "the C library hands over a pointer")]
+        let work = unsafe { &*work.cast::<Work<T>>() };
+        // A panic has told of itself by now, and ends what this thread does.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (work.run)(work.on)));
+        std::ptr::null_mut()
+    }
+    let work: *mut Work<T> = Box::leak(Box::new(Work { on, run }));
+    let mut attributes = std::mem::MaybeUninit::uninit();
+    let mut thread = std::mem::MaybeUninit::uninit();
+    // SAFETY: the attributes are initialized before they are used and destroyed once. What the thread gets lives for ever,
+    // and may be shared with it: the function is one for references to it, and `T` is `Sync`.
+    #[expect(unsafe_code, reason = "the standard library starts costlier ones only")]
+    let failed = unsafe {
+        use nix::libc::*;
+        pthread_attr_init(attributes.as_mut_ptr());
+        pthread_attr_setstacksize(attributes.as_mut_ptr(), stack);
+        pthread_attr_setdetachstate(attributes.as_mut_ptr(), PTHREAD_CREATE_DETACHED);
+        let failed = pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), begin::<T>, work.cast());
+        pthread_attr_destroy(attributes.as_mut_ptr());
+        failed
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// Ends this process at once: nothing that it has registered for its end is run, which may be its parent's.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: it ends the process and touches no memory.
+    #[expect(unsafe_code, reason = "the standard library ends a process in order only")]
+    unsafe {
+        nix::libc::_exit(code)
+    }
+}
+
+/// Has the C library look for what unwinds stacks, which it does when the first thread of a process is started: so it is
+/// there already in every process that is forked from this one.
+pub(crate) fn find_unwinder() {
+    #[cfg(target_env = "gnu")]
+    {
+        let mut frames = [std::ptr::null_mut(); 1];
+        // SAFETY: there is room for as many frames as are asked for.
+        #[expect(unsafe_code, reason = "there is no safe way to have it looked for")]
+        unsafe {
+            nix::libc::backtrace(frames.as_mut_ptr(), 1);
+        }
+    }
+}
+
+/// The signals that came: a bit for each.
+static CAME: AtomicU64 = AtomicU64::new(0);
+
+/// What is written to when one comes, if it is not negative.
+static BELL: AtomicI32 = AtomicI32::new(-1);
+
+/// The signals that are noted, and those that are handled, which are more: a bit for each.
+static NOTED: AtomicU64 = AtomicU64::new(0);
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+/// The bit of a signal.
+pub(crate) fn bit(signal: Signal) -> u64 {
+    1 << signal as u32
+}
+
+/// Takes note of a signal. It is called in the midst of anything.
+extern "C" fn note(signal: nix::libc::c_int) {
+    let bit = 1_u64 << signal;
+    if NOTED.load(Ordering::SeqCst) & bit == 0 {
+        return;
+    }
+    CAME.fetch_or(bit, Ordering::SeqCst);
+    let bell = BELL.load(Ordering::SeqCst);
+    if bell >= 0 {
+        let errno = Errno::last_raw();
+        let one = 1_u64;
+        // SAFETY: eight bytes are read of a value of eight bytes. The descriptor is open, and a counter that never blocks.
+        #[expect(unsafe_code, reason = "nothing else may be called in a signal handler")]
+        unsafe {
+            nix::libc::write(bell, (&raw const one).cast(), size_of::<u64>());
+        }
+        Errno::set_raw(errno);
+    }
+}
+
+/// From now on these signals are noted, which [`came`] tells, those do nothing, and what had been handled otherwise is as usual
+/// again. When one is noted this counter is added to, which has to stay open until [`forget_signals`].
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn handle_signals(
+    noted: impl Iterator<Item = Signal>,
+    ignored: &[Signal],
+    bell: RawFd,
+) -> io::Result<()> {
+    let noted = noted.fold(0, |noted, signal| noted | bit(signal));
+    let wanted = ignored.iter().fold(noted, |wanted, signal| wanted | bit(*signal));
+    BELL.store(bell, Ordering::SeqCst);
+    NOTED.store(noted, Ordering::SeqCst);
+    let handled = HANDLED.swap(wanted, Ordering::SeqCst);
+    for signal in Signal::iterator().filter(|signal| (wanted ^ handled) & bit(*signal) != 0) {
+        let handler = if wanted & bit(signal) != 0 { SigHandler::Handler(note) } else { SigHandler::SigDfl };
+        let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+        // SAFETY: the handler writes to atomics and to a descriptor, keeps `errno`, and does nothing else.
+        #[expect(unsafe_code, reason = "what a signal handler may do is for whoever writes it to know")]
+        unsafe { nix::sys::signal::sigaction(signal, &action) }?;
+    }
+    Ok(())
+}
+
+/// What a forked child does before it closes what it has from its parent: nothing is written to any of that any more, and what
+/// came to the parent is forgotten.
+pub(crate) fn forget_signals() {
+    BELL.store(-1, Ordering::SeqCst);
+    CAME.store(0, Ordering::SeqCst);
+}
+
+/// The noted signals that came since this was last asked: a bit for each.
+pub(crate) fn came() -> u64 {
+    CAME.swap(0, Ordering::SeqCst)
 }
 
 /// Lets this be called when the program ends in order: when its `main` returns, or somebody exits.

@@ -99,13 +99,14 @@ impl Side {
                 match output {
                     Output::Frame => {
                         let Some(departure) = self.outputs.poll_frame() else { continue };
-                        let Some(frame) = self.host.departing(&departure) else { continue };
-                        out.frames += 1;
-                        let begin = out.bytes.len();
-                        out.bytes.extend([0; 4]);
-                        self.encoder.frame(&mut out.bytes, &departure.from, &departure.to, &frame);
-                        let length = (out.bytes.len() - begin - 4) as u32;
-                        out.bytes[begin..begin + 4].copy_from_slice(&length.to_le_bytes());
+                        for frame in self.host.departing(&departure) {
+                            out.frames += 1;
+                            let begin = out.bytes.len();
+                            out.bytes.extend([0; 4]);
+                            self.encoder.frame(&mut out.bytes, &departure.from, &departure.to, &frame);
+                            let length = (out.bytes.len() - begin - 4) as u32;
+                            out.bytes[begin..begin + 4].copy_from_slice(&length.to_le_bytes());
+                        }
                     }
                     Output::Transmit(envelope) => self.host.arrived(now, envelope, &mut self.outputs),
                     Output::Other(effect) => drop(effect),

@@ -18,9 +18,8 @@ const QUESTIONS: u32 = 5;
 
 /// Listens at a place. A place that was left a moment ago can be had again; one that somebody listens at cannot.
 pub(crate) fn at(place: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(place), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(place), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&place.into())?;
     socket.listen(BACKLOG)?;
     Ok(TcpListener::from_std(StdListener::from(socket)))

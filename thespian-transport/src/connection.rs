@@ -12,8 +12,12 @@ use crate::handshake::{Handshake, Local, Progress, Refused};
 use crate::outbox::Outbox;
 use crate::sockets::Sockets;
 
-/// The most that is read in one system call, in bytes. Also the size of the buffer that all connections read into.
+/// The most that is read in one system call, in bytes. Also the size of the buffer that all connections read into, once one
+/// of them has had more than fits into [`SMALL_SCRATCH`].
 pub(crate) const SCRATCH: usize = 256 * 1024;
+
+/// The size of that buffer until then.
+pub(crate) const SMALL_SCRATCH: usize = 8 * 1024;
 
 /// The most that one connection writes before others get their turn, in bytes.
 const WRITE_SHARE: usize = 4 * 1024 * 1024;
@@ -72,6 +76,8 @@ pub(crate) enum Reading {
     Drained,
     /// There may be more.
     More,
+    /// There was as much as was asked for, so there may be more.
+    Full,
 }
 
 /// Why a connection is no more.
@@ -341,8 +347,11 @@ impl<S: Sockets> Connection<S> {
             Ok(count) => {
                 self.take(&scratch[..kept + count], happened)?;
                 // A socket that gives less than it could has no more, and tells of what comes later.
-                let drained = count < offered && !self.is_read_closed && !self.is_broken;
-                Ok(if drained { Reading::Drained } else { Reading::More })
+                Ok(match count < offered {
+                    true if !self.is_read_closed && !self.is_broken => Reading::Drained,
+                    true => Reading::More,
+                    false => Reading::Full,
+                })
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 // Nothing more can come of a socket that cannot be written to and has nothing to read.

@@ -20,7 +20,7 @@ use thespian_core::engine::link::{Carrier, FrameRef};
 use thespian_core::transport::{Happened, Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 
-use crate::connection::{Connection, Failure, Reading, SCRATCH, Shaking, unreachable};
+use crate::connection::{Connection, Failure, Reading, SCRATCH, SMALL_SCRATCH, Shaking, unreachable};
 use crate::handshake::Local;
 use crate::limits::{PortLimits, connections_by_default};
 use crate::notices::Notices;
@@ -77,7 +77,7 @@ pub struct StreamPort<S: Sockets> {
     watches: Watches,
     /// What has happened and was not told yet.
     queued: VecDeque<PortEvent>,
-    scratch: Box<[u8]>,
+    scratch: Scratch,
     notices: Notices<S::Origin>,
     is_closing: bool,
     /// When it is looked for connections without use, and the count of calls since when.
@@ -86,6 +86,30 @@ pub struct StreamPort<S: Sockets> {
     calls: u64,
     /// The connection that somebody waits for, and what became of it.
     awaited: Option<(PeerId, Option<Failure>)>,
+}
+
+/// What is read into: little at first, because most processes read little, and a process that has just been forked has to
+/// find every page of it.
+struct Scratch {
+    bytes: Box<[u8]>,
+    /// It was not enough yet.
+    is_small: bool,
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch { bytes: Box::default(), is_small: true }
+    }
+}
+
+impl Scratch {
+    fn room(&mut self) -> &mut [u8] {
+        let wanted = if self.is_small { SMALL_SCRATCH } else { SCRATCH };
+        if self.bytes.len() < wanted {
+            self.bytes = vec![0; wanted].into_boxed_slice();
+        }
+        &mut self.bytes
+    }
 }
 
 /// Hashes a number that counts.
@@ -162,7 +186,7 @@ impl<S: Sockets> StreamPort<S> {
             deadlines: BTreeSet::new(),
             watches: Watches::default(),
             queued: VecDeque::new(),
-            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            scratch: Scratch::default(),
             notices: Notices::default(),
             is_closing: false,
             idle_at: None,
@@ -293,9 +317,10 @@ impl<S: Sockets> StreamPort<S> {
         connection.last_used = self.calls;
         let was_up = connection.is_up();
         let had_heard = connection.has_heard();
-        match connection.read(&mut self.scratch, happened) {
+        match connection.read(self.scratch.room(), happened) {
             Ok(reading) => {
-                if reading == Reading::More {
+                self.scratch.is_small &= reading != Reading::Full;
+                if reading != Reading::Drained {
                     connection.is_listed_ready = true;
                     self.ready.push_back(peer);
                 }

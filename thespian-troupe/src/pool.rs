@@ -1,10 +1,9 @@
 //! The workers of a troupe, and what each of them does.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::time::Duration;
 
-use thespian_core::{ActorAddress, AnyMessage};
+use thespian_core::{ActorAddress, AnyMessage, EncodeError, Envelope, SpareMessage};
 
 use crate::worker::Ticket;
 
@@ -18,12 +17,20 @@ pub(crate) struct Pool {
     idle: VecDeque<u32>,
     busy: usize,
     leaving: usize,
+    /// The memory of copies that nobody needs any more, for others: no more of them than workers.
+    spares: Vec<SpareMessage>,
 }
 
 /// A worker.
 pub(crate) struct Member {
     pub(crate) address: ActorAddress,
     doing: Doing,
+    /// Since when it has had nothing to do, as a time of the system.
+    idle_since: Duration,
+    /// What it is at work on. In parts that are written one by one: a value that is put together elsewhere and moved here costs
+    /// as much as the rest of what is done for most messages.
+    envelope: Option<Envelope>,
+    deaths: u32,
     /// Whether it has said something, and so has started.
     pub(crate) has_started: bool,
     /// Whether it has said that it looks at the troupe's tray.
@@ -32,26 +39,24 @@ pub(crate) struct Member {
     pub(crate) last_asker: ActorAddress,
     /// What it was at work on when the troupe last looked.
     seen_at: Option<Ticket>,
+    /// Why its job came back while nobody knows whether it ever started.
+    failure: Option<Box<str>>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Doing {
-    /// Nothing, since that time of the system.
-    Nothing(Duration),
-    Work(Job),
+    Nothing,
+    Work,
     /// It was asked to exit.
     Leaving,
 }
 
-/// A message on its way through the troupe.
+/// A message on its way through the troupe. Small, because a hundred thousand may wait: who sent it and its number are written
+/// in the message, where there is room for them.
 pub(crate) struct Job {
-    /// In the order in which they came.
-    pub(crate) number: u64,
-    pub(crate) asker: ActorAddress,
-    pub(crate) message: AnyMessage,
+    envelope: Envelope,
     /// How many workers have died of it.
     pub(crate) deaths: u32,
-    /// Why it came back from a worker of which nobody knows whether it ever started.
-    pub(crate) failure: Option<Box<str>>,
 }
 
 /// How a worker is done.
@@ -63,9 +68,47 @@ pub(crate) enum End {
 }
 
 impl Job {
+    /// Numbers are in the order in which messages came.
+    #[inline(always)]
+    pub(crate) fn new(number: u64, asker: &ActorAddress, message: AnyMessage) -> Job {
+        let mut envelope = message.seal(&ActorAddress::NOBODY, asker);
+        envelope.set_number(number);
+        Job { envelope, deaths: 0 }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.envelope.number()
+    }
+
+    pub(crate) fn asker(&self) -> &ActorAddress {
+        self.envelope.from()
+    }
+
+    pub(crate) fn message(&self) -> &AnyMessage {
+        self.envelope.message()
+    }
+
+    pub(crate) fn into_message(self) -> AnyMessage {
+        self.envelope.into_message()
+    }
+
     /// How a worker at this place names it.
     pub(crate) fn ticket(&self, place: u32) -> Ticket {
-        Ticket { work: self.number, place, attempt: self.deaths }
+        Ticket { work: self.number(), place, attempt: self.deaths }
+    }
+}
+
+impl Member {
+    /// What it is at work on, at this place.
+    fn ticket(&self, place: u32) -> Option<Ticket> {
+        let envelope = self.envelope.as_ref()?;
+        Some(Ticket { work: envelope.number(), place, attempt: self.deaths })
+    }
+
+    /// Its job is not its own any more.
+    fn take_job(&mut self) -> Option<Job> {
+        self.failure = None;
+        self.envelope.take().map(|envelope| Job { envelope, deaths: self.deaths })
     }
 }
 
@@ -96,25 +139,16 @@ impl Pool {
         self.places.iter().flatten().map(|member| member.address)
     }
 
-    /// The job with this ticket, if the worker at this address has it.
-    pub(crate) fn job(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<&mut Job> {
-        match self.at(ticket.place)? {
-            Member { address, doing: Doing::Work(job), .. }
-                if *address == worker && job.number == ticket.work =>
-            {
-                Some(job)
-            }
-            _ => None,
-        }
+    /// What the worker at this address is at work on, if it is the work with this ticket.
+    pub(crate) fn current(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<Ticket> {
+        let member = self.at(ticket.place).filter(|member| member.address == worker)?;
+        member.ticket(ticket.place).filter(|current| current.work == ticket.work)
     }
 
     /// What the worker at this address has been sent bare.
     pub(crate) fn bare_work(&self, worker: ActorAddress) -> Option<Ticket> {
         let place = self.place_of(worker)?;
-        match self.places[place].as_ref()? {
-            Member { doing: Doing::Work(job), has_tray: true, .. } => Some(job.ticket(place as u32)),
-            _ => None,
-        }
+        self.places[place].as_ref().filter(|member| member.has_tray)?.ticket(place as u32)
     }
 
     /// Those that are still at work on what they were the last time that this was asked, and could be cut off.
@@ -122,10 +156,7 @@ impl Pool {
         let mut slow = Vec::new();
         for (place, member) in self.places.iter_mut().enumerate() {
             let Some(member) = member.as_mut().filter(|member| !member.has_tray) else { continue };
-            let ticket = match &member.doing {
-                Doing::Work(job) => Some(job.ticket(place as u32)),
-                _ => None,
-            };
+            let ticket = member.ticket(place as u32);
             if let Some(ticket) = ticket.filter(|_| member.seen_at == ticket) {
                 slow.push((member.address, ticket));
             }
@@ -136,7 +167,7 @@ impl Pool {
 
     /// Whether somebody is at work of whom [`slow`](Pool::slow) could tell.
     pub(crate) fn has_far_work(&self) -> bool {
-        let is_far = |member: &Member| !member.has_tray && matches!(member.doing, Doing::Work(_));
+        let is_far = |member: &Member| !member.has_tray && member.doing == Doing::Work;
         self.places.iter().flatten().any(is_far)
     }
 
@@ -149,11 +180,15 @@ impl Pool {
     pub(crate) fn hire(&mut self, address: ActorAddress) -> u32 {
         let member = Some(Member {
             address,
-            doing: Doing::Nothing(Duration::ZERO),
+            doing: Doing::Nothing,
+            idle_since: Duration::ZERO,
+            envelope: None,
+            deaths: 0,
             has_started: false,
             has_tray: false,
             last_asker: ActorAddress::NOBODY,
             seen_at: None,
+            failure: None,
         });
         if let Some(place) = self.vacant.pop() {
             self.places[place as usize] = member;
@@ -178,9 +213,19 @@ impl Pool {
     /// Since when the worker that has been idle for the longest time is.
     pub(crate) fn longest_idle(&mut self) -> Option<Duration> {
         let place = *self.idle.front()?;
-        match self.at(place)?.doing {
-            Doing::Nothing(since) => Some(since),
-            _ => None,
+        Some(self.at(place)?.idle_since)
+    }
+
+    /// A copy of a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyMessage::duplicate`].
+    #[inline(always)]
+    pub(crate) fn copy(&mut self, message: &AnyMessage) -> Result<AnyMessage, EncodeError> {
+        match self.spares.pop() {
+            Some(spare) => message.duplicate_in(spare),
+            None => message.duplicate(),
         }
     }
 
@@ -188,37 +233,46 @@ impl Pool {
     #[inline(always)]
     pub(crate) fn begin(&mut self, place: u32, job: Job) {
         self.busy += 1;
-        self.set(place, Doing::Work(job));
+        let member = self.member(place);
+        member.doing = Doing::Work;
+        member.envelope = Some(job.envelope);
+        member.deaths = job.deaths;
     }
 
     /// The worker at this place is done with its job, if it has one. It has to begin something, to rest or to leave.
     #[inline(always)]
     pub(crate) fn end(&mut self, place: u32) -> Option<End> {
-        let member = self.at(place)?;
-        let Doing::Work(job) = &mut member.doing else { return None };
-        if let Some(details) = job.failure.take() {
+        let member = self.at(place).filter(|member| member.doing == Doing::Work)?;
+        if let Some(details) = member.failure.take() {
             return self.take_back(place).map(|job| End::Failed(job, details));
         }
         member.has_started = true;
-        member.doing = Doing::Nothing(Duration::ZERO);
+        member.doing = Doing::Nothing;
+        let copy = member.envelope.take();
         self.busy -= 1;
+        if let Some(copy) = copy
+            && self.spares.len() < self.places.len()
+        {
+            self.spares.push(copy.emptied());
+        }
         Some(End::Done)
+    }
+
+    /// The job of the worker at this place came back, and whether the worker lives is not known.
+    pub(crate) fn note_failure(&mut self, place: u32, details: &str) {
+        if let Some(member) = self.at(place) {
+            member.failure = Some(details.into());
+        }
     }
 
     /// The same, for a worker that has failed on it: the job is not done.
     pub(crate) fn take_back(&mut self, place: u32) -> Option<Job> {
         let member = self.at(place)?;
-        match mem::replace(&mut member.doing, Doing::Nothing(Duration::ZERO)) {
-            Doing::Work(job) => {
-                member.has_started = true;
-                self.busy -= 1;
-                Some(job)
-            }
-            other => {
-                member.doing = other;
-                None
-            }
-        }
+        let job = member.take_job()?;
+        member.has_started = true;
+        member.doing = Doing::Nothing;
+        self.busy -= 1;
+        Some(job)
     }
 
     /// The worker at this place looks at the troupe's tray.
@@ -232,7 +286,9 @@ impl Pool {
     /// A worker has nothing to do from now on.
     #[inline(always)]
     pub(crate) fn rest(&mut self, place: u32, now: Duration) {
-        self.set(place, Doing::Nothing(now));
+        let member = self.member(place);
+        member.doing = Doing::Nothing;
+        member.idle_since = now;
         self.idle.push_back(place);
     }
 
@@ -240,7 +296,7 @@ impl Pool {
     pub(crate) fn restamp(&mut self, now: Duration) {
         for place in &self.idle {
             if let Some(Some(member)) = self.places.get_mut(*place as usize) {
-                member.doing = Doing::Nothing(now);
+                member.idle_since = now;
             }
         }
     }
@@ -248,24 +304,23 @@ impl Pool {
     /// A worker is asked to exit.
     pub(crate) fn leave(&mut self, place: u32) -> ActorAddress {
         self.leaving += 1;
-        self.set(place, Doing::Leaving).address
+        let member = self.member(place);
+        member.doing = Doing::Leaving;
+        member.address
     }
 
     /// A worker is gone. Returns the job that it had.
     pub(crate) fn remove(&mut self, worker: ActorAddress) -> Option<Job> {
         let at = self.place_of(worker)?;
-        let member = self.places[at].take()?;
+        let mut member = self.places[at].take()?;
         let place = at as u32;
         self.vacant.push(place);
         match member.doing {
-            Doing::Nothing(_) => self.idle.retain(|idle| *idle != place),
+            Doing::Nothing => self.idle.retain(|idle| *idle != place),
             Doing::Leaving => self.leaving -= 1,
-            Doing::Work(job) => {
-                self.busy -= 1;
-                return Some(job);
-            }
+            Doing::Work => self.busy -= 1,
         }
-        None
+        member.take_job()
     }
 
     /// Whether the worker at this place has started, as far as the troupe knows.
@@ -287,12 +342,5 @@ impl Pool {
     #[inline(always)]
     fn at(&mut self, place: u32) -> Option<&mut Member> {
         self.places.get_mut(place as usize)?.as_mut()
-    }
-
-    #[inline(always)]
-    fn set(&mut self, place: u32, doing: Doing) -> &mut Member {
-        let member = self.member(place);
-        member.doing = doing;
-        member
     }
 }

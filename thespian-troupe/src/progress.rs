@@ -102,8 +102,8 @@ impl WorkInProgress {
     pub fn begin(ctx: &Context<'_>) -> WorkInProgress {
         let guards = RUNNING.with(|here| {
             here.is(ctx).then(|| {
-                let guards = here.guards.take().unwrap_or_default();
-                here.guards.set(Some(guards.clone()));
+                let guards = here.replace_guards(None).unwrap_or_default();
+                here.replace_guards(Some(guards.clone()));
                 guards
             })
         });
@@ -147,18 +147,36 @@ struct Here {
     /// Its address's generation, which no two actors of a system share; 0 for none.
     worker: Cell<u64>,
     flag: Cell<bool>,
+    /// Whether there is something in the next. Mostly there is not, and then nobody has to look.
+    has_guards: Cell<bool>,
     guards: Cell<Option<Arc<AtomicUsize>>>,
 }
 
 thread_local! {
     /// A context has no room for this, and the actor inside a worker knows of no worker.
-    static RUNNING: Here =
-        const { Here { worker: Cell::new(0), flag: Cell::new(false), guards: Cell::new(None) } };
+    static RUNNING: Here = const {
+        Here {
+            worker: Cell::new(0),
+            flag: Cell::new(false),
+            has_guards: Cell::new(false),
+            guards: Cell::new(None),
+        }
+    };
 }
 
 impl Here {
     fn is(&self, ctx: &Context<'_>) -> bool {
         self.worker.get() == ctx.my_address().generation()
+    }
+
+    /// Puts these guards here. Returns those that were.
+    #[inline(always)]
+    fn replace_guards(&self, guards: Option<Arc<AtomicUsize>>) -> Option<Arc<AtomicUsize>> {
+        if guards.is_none() && !self.has_guards.get() {
+            return None;
+        }
+        self.has_guards.set(guards.is_some());
+        self.guards.replace(guards)
     }
 }
 
@@ -167,7 +185,8 @@ impl Here {
 pub(crate) struct Running<'a> {
     progress: &'a mut Progress,
     worker_before: u64,
-    before: Progress,
+    flag_before: bool,
+    guards_before: Option<Arc<AtomicUsize>>,
     failed: bool,
 }
 
@@ -176,10 +195,8 @@ impl Running<'_> {
     pub(crate) fn begin<'a>(ctx: &Context<'_>, progress: &'a mut Progress) -> Running<'a> {
         RUNNING.with(|here| Running {
             worker_before: here.worker.replace(ctx.my_address().generation()),
-            before: Progress {
-                flag: here.flag.replace(progress.flag),
-                guards: here.guards.replace(progress.guards.take()),
-            },
+            flag_before: here.flag.replace(progress.flag),
+            guards_before: here.replace_guards(progress.guards.take()),
             progress,
             failed: true,
         })
@@ -196,8 +213,8 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         RUNNING.with(|here| {
             here.worker.set(self.worker_before);
-            let flag = here.flag.replace(self.before.flag);
-            self.progress.guards = here.guards.replace(self.before.guards.take());
+            let flag = here.flag.replace(self.flag_before);
+            self.progress.guards = here.replace_guards(self.guards_before.take());
             if !self.failed {
                 self.progress.flag = flag;
             }

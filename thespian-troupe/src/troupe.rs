@@ -199,9 +199,9 @@ impl<W: Actor> Troupe<W> {
             && ctx.forward(&worker.address, original).is_ok()
         {
             self.tray.assign(place, number, &asker, &mut worker.last_asker);
-            return self.pool.begin(place, Job { number, asker, message, deaths: 0, failure: None });
+            return self.pool.begin(place, Job::new(number, &asker, message));
         }
-        let job = Job { number, asker, message, deaths: 0, failure: None };
+        let job = Job::new(number, &asker, message);
         if let Some(place) = found {
             self.give(place, job, ctx);
         } else if self.waiting.len() < self.settings.queue_limit as usize {
@@ -238,19 +238,19 @@ impl<W: Actor> Troupe<W> {
 
     /// A worker gets a job.
     fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
-        let Job { number, asker, ref message, .. } = job;
-        let ticket = job.ticket(place);
+        let copy = self.pool.copy(job.message());
         let worker = self.pool.member(place);
         let sent = if worker.has_tray && self.keeps_workers {
-            self.tray.assign(place, number, &asker, &mut worker.last_asker);
-            message.duplicate().map(|message| ctx.send(&worker.address, message))
+            self.tray.assign(place, job.number(), job.asker(), &mut worker.last_asker);
+            copy.map(|message| ctx.send(&worker.address, message))
         } else {
             if self.is_spread && !self.inquires {
                 self.inquires = true;
                 ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
             }
             let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
-            message.duplicate().map(|message| {
+            let (ticket, asker) = (job.ticket(place), *job.asker());
+            copy.map(|message| {
                 ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
             })
         };
@@ -286,7 +286,7 @@ impl<W: Actor> Troupe<W> {
     /// A worker says that it is done.
     fn word(&mut self, ticket: Ticket, has_tray: bool, ctx: &mut Context<'_>) {
         self.is_spread |= !has_tray;
-        if self.pool.job(ctx.sender(), ticket).is_some() {
+        if self.pool.current(ctx.sender(), ticket).is_some() {
             if has_tray {
                 self.pool.looks_at_tray(ticket.place);
             }
@@ -356,7 +356,7 @@ impl<W: Actor> Troupe<W> {
         let Some(ticket) = ticket else { return };
         let details = poison.details.clone();
         let has_started = self.pool.has_started(ticket.place);
-        match self.pool.job(worker, ticket) {
+        match self.pool.current(worker, ticket) {
             Some(_) if has_started => {
                 if let Some(job) = self.pool.take_back(ticket.place) {
                     self.send_back(job, details, ctx);
@@ -364,8 +364,8 @@ impl<W: Actor> Troupe<W> {
                 }
             }
             // It failed on its first work, or never started; then somebody else can do this, and the notice of it says so.
-            Some(job) => {
-                job.failure = Some(details.into());
+            Some(_) => {
+                self.pool.note_failure(ticket.place, &details);
                 ctx.send(&worker, Order::Probe(ticket));
             }
             None => {}
@@ -375,7 +375,8 @@ impl<W: Actor> Troupe<W> {
     /// The one who sent the message gets it back, as if from a worker.
     fn send_back(&mut self, job: Job, details: impl Into<String>, ctx: &mut Context<'_>) {
         self.tally.failed += 1;
-        ctx.send(&job.asker, PoisonMessage { message: job.message, details: details.into() });
+        let asker = *job.asker();
+        ctx.send(&asker, PoisonMessage { message: job.into_message(), details: details.into() });
     }
 
     /// A worker is gone. Its work goes to another one, before all that came later.
@@ -393,13 +394,12 @@ impl<W: Actor> Troupe<W> {
     /// Somebody else gets what a worker could not do, unless too many could not.
     fn redeliver(&mut self, mut job: Job, details: impl FnOnce(u32) -> String, ctx: &mut Context<'_>) {
         job.deaths += 1;
-        job.failure = None;
         if job.deaths > self.settings.redelivery_limit {
             let details = details(job.deaths);
             self.send_back(job, details, ctx);
         } else {
             self.tally.redelivered += 1;
-            let at = self.waiting.partition_point(|waiting| waiting.number < job.number);
+            let at = self.waiting.partition_point(|waiting| waiting.number() < job.number());
             self.waiting.insert(at, job);
         }
     }
@@ -420,7 +420,7 @@ impl<W: Actor> Troupe<W> {
     /// A worker has never got its work.
     fn missed(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
         // There may be several inquiries for one attempt, and each is answered.
-        if self.pool.job(ctx.sender(), ticket).is_some_and(|job| job.deaths == ticket.attempt)
+        if self.pool.current(ctx.sender(), ticket) == Some(ticket)
             && let Some(job) = self.pool.take_back(ticket.place)
         {
             let details = |times| format!("{times} workers did not get it, or ended while they had it");
@@ -598,7 +598,7 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.system(message, ctx);
         } else if self.usual_work.is_some() && message.value_type() == self.usual_work {
-            let copy = message.duplicate()?;
+            let copy = self.pool.copy(message)?;
             self.empty_tray(ctx);
             self.take(message, copy, ctx);
         } else if let Some(word) = message.downcast_ref::<Word>() {
@@ -616,7 +616,7 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.command(command, ctx);
         } else {
-            let copy = message.duplicate()?;
+            let copy = self.pool.copy(message)?;
             // A text is work or not by what it says.
             self.usual_work = message.value_type().filter(|usual| *usual != TypeId::of::<String>());
             self.empty_tray(ctx);

@@ -17,12 +17,12 @@ use core::time::Duration;
 
 use super::panics;
 use super::run::{self, drop_instance};
-use crate::engine::link::{Carrier, Frame, FrameRef};
+use crate::engine::link::{Carrier, Frame};
 use crate::engine::planted::{Bug, is_on};
 use crate::engine::{
-    Admin, AdminConfig, AdminInput, CallId, Credit, Departure, Disposition, Effect, Endpoint, EndpointInput,
-    Host, HostConfig, HostInput, Launch, LaunchError, Live, Log, Output, Outputs, ToAdmin, ToHost,
-    Undelivered,
+    Admin, AdminConfig, AdminInput, CallId, Credit, Departing, Departure, Disposition, Effect, Endpoint,
+    EndpointInput, Host, HostConfig, HostInput, Launch, LaunchError, Live, Log, Output, Outputs, ToAdmin,
+    ToHost, Undelivered,
 };
 use crate::{
     Actions, ActorAddress, ActorSpec, ActorType, ActorTypes, AddressKey, AnyMessage, Capabilities,
@@ -630,7 +630,7 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Transmit(envelope) => self.transmit(envelope),
-            Output::Frame => self.send_frame(),
+            Output::Frame => self.send_frames(),
             Output::Other(effect) => self.perform_other(*effect),
         }
     }
@@ -1096,11 +1096,16 @@ impl World {
         *last
     }
 
-    fn send_frame(&mut self) {
-        let now = self.now;
+    fn send_frames(&mut self) {
         let Some(departure) = self.outputs.poll_frame() else { return };
-        let Some(frame) = self.departing(&departure).map(|frame| frame.to_frame()) else { return };
-        let Departure { from, to, .. } = departure;
+        let frames: Vec<Frame> = self.departing(&departure).map(|frame| frame.to_frame()).collect();
+        for frame in frames {
+            self.send_frame(departure.from, departure.to, frame);
+        }
+    }
+
+    fn send_frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Frame) {
+        let now = self.now;
         let Some(network) = &mut self.network else { return };
         let reliable = network.carrier() == Carrier::Reliable;
         let delays = match self.broken.contains_key(&(from, to)) {
@@ -1118,15 +1123,16 @@ impl World {
         }
     }
 
-    /// The frame as its engine has it, if that is still there.
-    fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+    /// The frames as their engine has them, if that is still there.
+    fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a> {
         let Some(at) = self.find(&departure.from) else {
-            return self.systems[self.admin_at(&departure.from)?].admin.departing(departure);
+            let admin = self.admin_at(&departure.from).map(|at| &self.systems[at].admin);
+            return admin.map_or_else(Departing::default, |admin| admin.departing(departure));
         };
         match &self.systems[at.0].nodes[at.1] {
             Node::Actor(node) => node.host.departing(departure),
             Node::Endpoint(node) => node.endpoint.departing(departure),
-            Node::Reserved(_) | Node::Free => None,
+            Node::Reserved(_) | Node::Free => Departing::default(),
         }
     }
 

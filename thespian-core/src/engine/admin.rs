@@ -12,9 +12,9 @@ use core::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::bare::bare;
-use super::link::{Carrier, Frame, FrameRef, Lane, Links, Progress, Refusal};
+use super::link::{Carrier, Frame, Lane, Links, Progress, Refusal};
 use super::planted::{Bug, is_on};
-use super::{Departure, Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
+use super::{Departing, Departure, Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Create, Request};
 use crate::spec::Which;
 use crate::{
@@ -303,8 +303,8 @@ impl Admin {
     }
 
     /// As [`Host::departing`](super::Host::departing).
-    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
-        departure.frame(self.links.as_deref())
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a> {
+        departure.frames(self.links.as_deref())
     }
 
     fn frame(&mut self, now: Time, from: ActorAddress, frame: Frame, live: Live, out: &mut Outputs) {

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use core::mem;
 
 use super::link::{Carrier, FrameRef, Lane, Links, Progress, Refusal, Sifted};
-use super::{Departure, Disposition, Effect, Outputs, ToAdmin, Undelivered};
+use super::{Departing, Departure, Disposition, Effect, Outputs, ToAdmin, Undelivered};
 use crate::{
     ActorAddress, ActorStatus, AnyMessage, Counters, DeadReason, Envelope, Error, Limits, PoisonMessage,
     SystemStatus, Time,
@@ -197,8 +197,8 @@ impl Endpoint {
 
     /// As [`Host::departing`](super::Host::departing).
     #[inline]
-    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
-        departure.frame(self.links.as_deref())
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a> {
+        departure.frames(self.links.as_deref())
     }
 
     /// Whether something that was sent to this peer is not acknowledged.

@@ -11,12 +11,12 @@ use core::mem;
 use super::bare::bare;
 use super::link::{Carrier, FrameRef, Lane, Links, Progress, Refusal, Sifted};
 use super::planted::{Bug, is_on};
-use super::{Departure, Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
+use super::{Departing, Departure, Disposition, Effect, Log, Outputs, ToAdmin, ToHost, Undelivered};
 use crate::context::{Action, Create, Wakeup};
 use crate::{
     Actions, ActorAddress, ActorExitRequest, ActorState, ActorStatus, ActorType, AnyMessage,
     ChildActorExited, Counters, DeadReason, Envelope, ExitCause, Failure, FailurePolicy, Flow, Limits,
-    Payload, PoisonMessage, QueueStatus, StatusReq, Time, TypeNames, WakeupMessage, WatchMessage,
+    PayloadRef, PoisonMessage, QueueStatus, StatusReq, Time, TypeNames, WakeupMessage, WatchMessage,
 };
 
 /// What an actor's engine is made with.
@@ -377,15 +377,16 @@ impl Host {
         actions: &mut Actions,
         out: &mut Outputs,
     ) {
-        // It is taken out of its envelope, so what its sender is owed is noted before. The sender is not told until the message
+        // It gets another envelope, so what its sender is owed is noted before. The sender is not told until the message
         // is on its way: if this process dies in between, somebody has to know of it.
         let tell = self.note_settled(&envelope, Disposition::Handled, out);
-        if let Some(forward) = actions.forward.take() {
-            let envelope = envelope.into_message().seal(&forward.target, &self.address);
-            if self.watched || !actions.is_empty() {
-                actions.forward_in_turn(&forward, envelope);
+        if let Some(forward) = &actions.forward {
+            let envelope = envelope.readdressed(&forward.target, &self.address);
+            if self.watched || actions.len() > 1 {
+                actions.forward_in_turn(envelope);
                 self.release(now, actions, out);
             } else {
+                actions.forward = None;
                 let envelope = self.number(envelope);
                 out.transmit(envelope);
                 self.pause_if_much(now, out);
@@ -695,7 +696,7 @@ impl Host {
     fn release_in_turn(&mut self, now: Time, actions: &mut Actions, out: &mut Outputs) {
         let sends = actions.sends.len() + actions.letters.len();
         let mut others = actions.others.drain(..).peekable();
-        let mut letters = actions.letters.open();
+        let mut letters = actions.letters.read();
         let mut envelopes = actions.sends.drain(..);
         for index in 0..sends {
             while let Some((_, other)) = others.next_if(|(sends, _)| *sends <= index) {
@@ -707,7 +708,7 @@ impl Host {
             }
         }
         others.for_each(|(_, other)| self.release_other(now, other, out));
-        drop((envelopes, letters));
+        drop(envelopes);
         actions.letters.clear();
         // Those that are due already, if the handler took long, must not come after one that was due later. All at once,
         // in due order: each would otherwise have to find its place among the others.
@@ -734,9 +735,9 @@ impl Host {
     fn send_letter(
         &mut self,
         now: Time,
-        to: ActorAddress,
-        names: TypeNames,
-        bytes: Payload,
+        to: &ActorAddress,
+        names: &TypeNames,
+        bytes: PayloadRef<'_>,
         out: &mut Outputs,
     ) {
         match &mut self.links {
@@ -749,7 +750,7 @@ impl Host {
                 }
                 links.send_written(now, to, self.sent, names, bytes, out);
             }
-            _ => self.send(now, AnyMessage::encoded(names, bytes).seal(&to, &self.address), out),
+            _ => self.send(now, AnyMessage::encoded(names.clone(), bytes).seal(to, &self.address), out),
         }
     }
 
@@ -1063,11 +1064,11 @@ impl Host {
 
     // -- poll --------------------------------------------------------------------------------------------------
 
-    /// The frame that is to be carried for an [`Output::Frame`](super::Output::Frame) of this engine; none, if the message in
-    /// it is not waited for any more.
+    /// The frames that are to be carried for an [`Output::Frame`](super::Output::Frame) of this engine. Messages that are not
+    /// waited for any more are not among them.
     #[inline]
-    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
-        departure.frame(self.links.as_deref())
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a> {
+        departure.frames(self.links.as_deref())
     }
 
     /// The next deadline, and what for.

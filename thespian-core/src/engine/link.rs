@@ -33,6 +33,7 @@
 mod gaps;
 mod incoming;
 mod outgoing;
+mod store;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -43,7 +44,7 @@ use core::cmp::Ordering;
 use core::mem;
 
 use super::planted::{Bug, is_on};
-use super::{Departure, Effect, Log, Outputs, Undelivered};
+use super::{Departing, Departure, Effect, Log, Outputs, Undelivered};
 use crate::driver::panics;
 use crate::{
     ActorAddress, ActorExitRequest, AnyMessage, DeadReason, EncodeError, Envelope, KnownNames, Limits,
@@ -52,8 +53,8 @@ use crate::{
 pub use gaps::Gaps;
 use gaps::Sieve;
 use incoming::{Incoming, Taking};
-pub(super) use outgoing::Route;
-use outgoing::{Kept, LetGo, Outgoing};
+use outgoing::{Draft, LetGo};
+pub(super) use outgoing::{Outgoing, Route};
 
 /// What travels between the engines of two processes: this, or a [`FrameRef`].
 #[derive(Clone, Copy, Debug)]
@@ -334,20 +335,15 @@ impl Links {
             Err(refusal) => return Err((envelope, refusal)),
         };
         let (lane, to) = (Lane::of(envelope.message()), *envelope.to());
-        let kept = Kept {
-            number: envelope.number(),
-            by_runtime: envelope.is_by_runtime(),
-            repeated: envelope.is_by_runtime() || envelope.message().is_system(),
-            names,
-            bytes,
-            expires: now + self.limits.delivery_limit,
-        };
+        let (number, by_runtime) = (envelope.number(), envelope.is_by_runtime());
+        let repeated = by_runtime || envelope.message().is_system();
         // User code again, and no reason to lose the message or the sender.
         if let Err(failure) = panics::catch(|| drop(envelope)) {
             let text = format!("a message panicked when it was dropped: {}", failure.details());
             out.effect(Effect::Log(Log { level: log::Level::Error, actor: self.me, text }));
         }
-        self.keep(now, &to, lane, kept, out);
+        let (names, bytes) = (&names, PayloadRef::Kept(&bytes));
+        self.keep(now, &to, lane, Draft { number, by_runtime, repeated, names, bytes }, out);
         Ok(())
     }
 
@@ -356,19 +352,18 @@ impl Links {
     pub(super) fn send_written(
         &mut self,
         now: Time,
-        to: ActorAddress,
+        to: &ActorAddress,
         number: u64,
-        names: TypeNames,
-        bytes: Payload,
+        names: &TypeNames,
+        bytes: PayloadRef<'_>,
         out: &mut Outputs,
     ) {
-        let expires = now + self.limits.delivery_limit;
-        let kept = Kept { number, by_runtime: false, repeated: false, names, bytes, expires };
-        self.keep(now, &to, Lane::User, kept, out);
+        let draft = Draft { number, by_runtime: false, repeated: false, names, bytes };
+        self.keep(now, to, Lane::User, draft, out);
     }
 
     #[inline]
-    fn keep(&mut self, now: Time, to: &ActorAddress, lane: Lane, kept: Kept, out: &mut Outputs) {
+    fn keep(&mut self, now: Time, to: &ActorAddress, lane: Lane, draft: Draft<'_>, out: &mut Outputs) {
         self.sweep(now);
         let to = self.target(to);
         let peer = &mut self.peers[to as usize];
@@ -382,8 +377,8 @@ impl Links {
             }
         };
         self.unacknowledged += 1;
-        self.unacknowledged_bytes += kept.bytes.len();
-        link.send(now, route, kept, &self.limits, out);
+        self.unacknowledged_bytes += draft.bytes.len();
+        link.send(now, &route, draft, &self.limits, out);
         self.due = self.due.min(link.due());
     }
 
@@ -622,13 +617,13 @@ impl Links {
         let route = Route { me: self.me, peer: from, lane };
         let (done, counted) = match gaps {
             Some(gaps) if !is_on(Bug::LostIsHandled) => {
-                link.settle_but(now, route, handled, gaps, &self.limits, &mut progress)
+                link.settle_but(now, &route, handled, gaps, &self.limits, &mut progress)
             }
             _ => link.settle(now, handled, &self.limits),
         };
         progress.acknowledged = counted;
         if !is_on(Bug::WindowLeak) {
-            link.fill(now, route, &self.limits, out);
+            link.fill(now, &route, &self.limits, out);
         }
         self.due = self.due.min(link.due());
         self.let_go(done);
@@ -671,7 +666,7 @@ impl Links {
         if let Some(link) = peer.outgoing[lane as usize].take() {
             self.count -= 1;
             self.let_go(LetGo { count: link.len(), bytes: link.bytes() });
-            progress.give_up_all(*link, route, reason, details, maybe_handled);
+            progress.give_up_all(&link, &route, reason, details, maybe_handled);
         }
     }
 
@@ -685,7 +680,7 @@ impl Links {
             if let Some(link) = &mut peer.outgoing[lane as usize]
                 && !is_on(Bug::NoResendAfterReconnect)
             {
-                link.begin_again(now, route, &self.limits, out);
+                link.begin_again(now, &route, &self.limits, out);
             }
             // The peer may have sent again before this side knew, and the answer to that went the old way.
             if let Some(link) = &mut peer.incoming[lane as usize]
@@ -709,13 +704,13 @@ impl Links {
             for lane in Lane::ALL {
                 let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
                 let route = Route { me: self.me, peer: peer.address, lane };
-                gone += link.expire(now, route, &mut progress);
+                gone += link.expire(now, &route, &mut progress);
                 if let Some(below) = link.resend(now, &self.limits)
                     && !is_on(Bug::NoResend)
                 {
-                    link.repeat(below, route, out);
+                    link.repeat(below, &route, out);
                 }
-                link.fill(now, route, &self.limits, out);
+                link.fill(now, &route, &self.limits, out);
                 self.due = self.due.min(link.due());
             }
         }
@@ -731,24 +726,16 @@ impl Links {
 
     // -- what leaves -------------------------------------------------------------------------------------------
 
-    /// The frame that departs, as it is now; none, if the message that it was to carry is not waited for any more.
+    /// The frames that depart, as they are now. Messages that are not waited for any more are not among them.
     #[inline]
-    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
-        departure.frame(Some(self))
+    pub fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a> {
+        departure.frames(Some(self))
     }
 
-    /// The message at a place, as it travels, if it is on its way.
+    /// The link of that number to a target, in a lane.
     #[inline]
-    pub(super) fn on_its_way(
-        &self,
-        to: &ActorAddress,
-        lane: Lane,
-        link: u64,
-        sequence: u64,
-    ) -> Option<FrameRef<'_>> {
-        let number = self.find(to)?;
-        let outgoing = self.outgoing(number, lane).filter(|outgoing| outgoing.link == link)?;
-        outgoing.on_its_way(lane, sequence)
+    pub(super) fn link_to(&self, to: &ActorAddress, lane: Lane, link: u64) -> Option<&Outgoing> {
+        self.outgoing(self.find(to)?, lane).filter(|outgoing| outgoing.link == link)
     }
 
     // -- getters -----------------------------------------------------------------------------------------------
@@ -802,7 +789,7 @@ impl Links {
                 links.extend(peer.outgoing[lane as usize].take().map(|link| (link, route)));
             }
         }
-        links.into_iter().flat_map(|(link, route)| link.into_messages(route))
+        links.into_iter().flat_map(|(link, route)| link.messages(&route).collect::<Vec<_>>())
     }
 
     // -- peers -------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ pub use host::{Host, HostConfig, HostInput, Reason};
 
 pub use crate::context::{Create, Request};
 use crate::{ActorAddress, DeadReason, Envelope, Error, ExitCause};
-use link::{Frame, FrameRef, Lane, Links, Route};
+use link::{Frame, FrameRef, Lane, Links, Outgoing, Route};
 
 /// Effects that engines ask for.
 ///
@@ -81,15 +82,25 @@ impl Outputs {
     /// Asks to carry a frame to an engine in another process.
     #[inline]
     pub(crate) fn frame(&mut self, from: ActorAddress, to: ActorAddress, frame: Frame) {
-        self.frames.push_back(Departure { from, to, what: Departing::Frame(Box::new(frame)) });
+        self.frames.push_back(Departure { from, to, what: What::Frame(Box::new(frame)) });
         self.queue.push_back(Output::Frame);
     }
 
     /// Asks to carry a message that a link keeps at this place.
     #[inline]
-    fn message(&mut self, Route { me, peer, lane }: Route, link: u64, sequence: u64) {
-        let what = Departing::Message { lane, link, sequence };
-        self.frames.push_back(Departure { from: me, to: peer, what });
+    fn message(&mut self, route: &Route, link: u64, sequence: u64) {
+        // With what was asked for last, if that is the one before.
+        if let Some(Output::Frame) = self.queue.back()
+            && let Some(Departure { to, what: What::Messages { lane, link: of, end, .. }, from }) =
+                self.frames.back_mut()
+            && (*end, *of, *lane) == (sequence, link, route.lane)
+            && (*to, *from) == (route.peer, route.me)
+        {
+            *end += 1;
+            return;
+        }
+        let what = What::Messages { lane: route.lane, link, begin: sequence, end: sequence + 1 };
+        self.frames.push_back(Departure { from: route.me, to: route.peer, what });
         self.queue.push_back(Output::Frame);
     }
 
@@ -117,8 +128,8 @@ impl Outputs {
         self.queue.pop_front()
     }
 
-    /// What an [`Output::Frame`] is about. To be called once for each of them, at once. The engine that it is from [gives the
-    /// frame](Host::departing).
+    /// What an [`Output::Frame`] is about. To be called once for each of them, at once. The engine that it is from [gives
+    /// the frames](Host::departing).
     #[inline]
     pub fn poll_frame(&mut self) -> Option<Departure> {
         self.frames.pop_front()
@@ -158,9 +169,9 @@ pub struct Credit {
     pub count: u32,
 }
 
-/// A frame on its way out.
+/// A frame on its way out, or messages in a row to the same target.
 ///
-/// A message is not in here: it stays where its engine keeps it until it is acknowledged, and is
+/// Messages are not in here: they stay where their engine keeps them until they are acknowledged, and are
 /// [written](Host::departing) from there.
 #[derive(Debug)]
 pub struct Departure {
@@ -168,29 +179,56 @@ pub struct Departure {
     pub from: ActorAddress,
     /// To this one.
     pub to: ActorAddress,
-    what: Departing,
+    what: What,
+}
+
+/// What departs.
+#[derive(Debug)]
+enum What {
+    /// The messages of a link from one place to before another.
+    Messages { lane: Lane, link: u64, begin: u64, end: u64 },
+    /// Any other frame.
+    Frame(Box<Frame>),
 }
 
 impl Departure {
-    /// The frame, with the links of the engine that it is from, if those are still there.
+    /// The frames, with the links of the engine that it is from, if those are still there.
     #[inline]
-    fn frame<'a>(&'a self, links: Option<&'a Links>) -> Option<FrameRef<'a>> {
+    fn frames<'a>(&'a self, links: Option<&'a Links>) -> Departing<'a> {
         match &self.what {
-            Departing::Frame(frame) => Some(frame.borrow()),
-            Departing::Message { lane, link, sequence } => {
-                links?.on_its_way(&self.to, *lane, *link, *sequence)
+            What::Frame(frame) => Departing { frame: Some(frame.borrow()), link: None, places: 0..0 },
+            What::Messages { lane, link, begin, end } => {
+                let link = links.and_then(|links| links.link_to(&self.to, *lane, *link));
+                let places = if link.is_some() { *begin..*end } else { 0..0 };
+                Departing { frame: None, link: link.map(|link| (link, *lane)), places }
             }
         }
     }
 }
 
-/// What departs.
-#[derive(Debug)]
-enum Departing {
-    /// The message at a place of a link.
-    Message { lane: Lane, link: u64, sequence: u64 },
-    /// Any other frame.
-    Frame(Box<Frame>),
+/// The frames of a [`Departure`].
+#[derive(Default)]
+pub struct Departing<'a> {
+    frame: Option<FrameRef<'a>>,
+    link: Option<(&'a Outgoing, Lane)>,
+    places: Range<u64>,
+}
+
+impl<'a> Iterator for Departing<'a> {
+    type Item = FrameRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<FrameRef<'a>> {
+        if let Some((link, lane)) = self.link {
+            // One that is not there any more was the first of those that are.
+            for place in self.places.by_ref() {
+                if let Some(frame) = link.on_its_way(lane, place) {
+                    return Some(frame);
+                }
+            }
+        }
+        self.frame.take()
+    }
 }
 
 /// One effect. Small, because every message is one on its way.
@@ -198,7 +236,7 @@ enum Departing {
 pub enum Output {
     /// Hand a message to its target's engine, which is in this process.
     Transmit(Envelope),
-    /// Carry a frame to the engine of an actor in another process: the one that [`Outputs::poll_frame`] gives now.
+    /// Carry frames to the engine of an actor in another process: those that [`Outputs::poll_frame`] gives now.
     Frame,
     /// Anything else.
     Other(Box<Effect>),

@@ -127,14 +127,11 @@ impl Encoder {
             && last.names.is_same(names)
             && (last.to, last.from) == (*to, *from)
         {
-            let mut short = Short::default();
-            short.put(first_byte(DATA | if *by_runtime { BY_RUNTIME } else { 0 }, *lane).into());
             let [from, to, names] = last.codes;
+            let first = first_byte(DATA | if *by_runtime { BY_RUNTIME } else { 0 }, *lane);
             // The window is small, so the fifth is.
-            for number in [from, to, *link, *sequence, sequence.wrapping_sub(*base), *number, names] {
-                short.put(number);
-            }
-            out.extend_from_slice(short.bytes());
+            let numbers = [from, to, *link, *sequence, sequence.wrapping_sub(*base), *number, names];
+            put_all(out, first, numbers);
         } else {
             self.new_head(out, from, to, frame);
         }
@@ -251,44 +248,26 @@ fn first_byte(kind: u8, lane: Lane) -> u8 {
     kind | if lane == Lane::Urgent { URGENT } else { 0 }
 }
 
-/// Room for a head with nothing in full: at most eight numbers.
-struct Short {
-    bytes: [u8; Short::ROOM],
-    length: usize,
-}
-
-impl Default for Short {
-    #[inline]
-    fn default() -> Short {
-        Short { bytes: [0; Short::ROOM], length: 0 }
-    }
-}
-
-impl Short {
-    /// Ten bytes for each number.
-    const ROOM: usize = 80;
-
-    #[inline]
-    fn put(&mut self, mut number: u64) {
+/// Appends a byte and numbers. Where they will stay: what was put together elsewhere byte by byte would be slow to copy.
+#[inline]
+fn put_all(out: &mut Vec<u8>, first: u8, numbers: [u64; 7]) {
+    /// Ten bytes for each number, and the first.
+    const MOST: usize = 71;
+    let begin = out.len();
+    out.resize(begin + MOST, 0);
+    let place = &mut out[begin..];
+    place[0] = first;
+    let mut at = 1;
+    for mut number in numbers {
         while number >= 0x80 {
-            self.push(number as u8 | 0x80);
+            place[at] = number as u8 | 0x80;
             number >>= 7;
+            at += 1;
         }
-        self.push(number as u8);
+        place[at] = number as u8;
+        at += 1;
     }
-
-    #[inline]
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
+    out.truncate(begin + at);
 }
 
 impl Decoder {
@@ -630,6 +609,24 @@ mod tests {
                     encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2.borrow());
                     same(&sent, decoder.frame(&bytes).expect("a frame"));
                 }
+            }
+        }
+    }
+
+    /// They take each other's places in the table, also from one address of a frame to the other.
+    #[test]
+    fn addresses_that_want_the_same_place_in_the_table_are_never_taken_for_each_other() {
+        let (mut encoder, mut decoder) = (Encoder::with_tables(), Decoder::with_tables());
+        for round in 0..3_000 {
+            let frame = match round % 3 {
+                0 => Frame::Ack { lane: Lane::User, link: 1, handled: 2 },
+                _ => data(round, &["app.orders.Placed"], b"few"),
+            };
+            let sent = (address(1 + round % 40), address(1 + round * 7 % 37), frame);
+            for _ in 0..2 {
+                let mut bytes = Vec::new();
+                encoder.frame(&mut bytes, &sent.0, &sent.1, &sent.2.borrow());
+                same(&sent, decoder.frame(&bytes).expect("a frame"));
             }
         }
     }

@@ -20,10 +20,11 @@
 
 use std::sync::{Arc, Once};
 
-use thespian_core::engine::link::{Frame, FrameRef, Lane, Links};
+use thespian_core::engine::link::{Frame, Lane, Links};
 use thespian_core::engine::planted::{self, Bug};
 use thespian_core::engine::{
-    Admin, Departure, Effect, Endpoint, Host, Output, Outputs, Request, ToAdmin, ToHost, Undelivered,
+    Admin, Departing, Departure, Effect, Endpoint, Host, Output, Outputs, Request, ToAdmin, ToHost,
+    Undelivered,
 };
 use thespian_core::{
     Actions, Actor, ActorAddress, ActorExitRequest, ActorSpec, ActorStatus, AddressKey, AnyMessage,
@@ -272,13 +273,13 @@ pub(crate) fn compare(actual: &[String], expected: &[&str]) {
 
 /// An engine, as far as its frames are concerned.
 pub(crate) trait Sends {
-    fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>>;
+    fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a>;
 }
 
 macro_rules! sends {
     ($($engine:ty),*) => {
         $(impl Sends for $engine {
-            fn departing<'a>(&'a self, departure: &'a Departure) -> Option<FrameRef<'a>> {
+            fn departing<'a>(&'a self, departure: &'a Departure) -> Departing<'a> {
                 self.departing(departure)
             }
         })*
@@ -295,10 +296,9 @@ pub(crate) fn drain(engine: &impl Sends, out: &mut Outputs, lines: &mut Vec<Stri
             Output::Transmit(envelope) => format!("transmit {}", post(&envelope)),
             Output::Frame => {
                 let departure = out.poll_frame().expect("a frame to carry");
-                match engine.departing(&departure) {
-                    Some(frame) => departure_line(&departure, &frame.to_frame()),
-                    None => continue,
-                }
+                let frames = engine.departing(&departure);
+                lines.extend(frames.map(|frame| departure_line(&departure, &frame.to_frame())));
+                continue;
             }
             Output::Other(effect) => effect_line(&effect),
         });

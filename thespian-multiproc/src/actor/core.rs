@@ -16,6 +16,7 @@ use crate::logging::LogSource;
 use crate::plane::{Brought, CONTROL, Engines, Plane};
 use crate::runtime_log;
 use crate::signals::{Note, Signals};
+use crate::sys;
 
 /// The key of the signals' descriptor.
 const SIGNALS: u64 = CONTROL - 1;
@@ -102,7 +103,7 @@ impl Core {
         mut plane: Plane,
         admin: ActorAddress,
         clock: Clock,
-        capabilities: Capabilities,
+        capabilities: Arc<Capabilities>,
         addresses: Vec<ActorAddress>,
         signals: Signals,
         lifeline: bool,
@@ -117,7 +118,7 @@ impl Core {
             plane,
             admin,
             clock: Teller::new(clock),
-            capabilities: Arc::new(capabilities),
+            capabilities,
             addresses: addresses.into(),
             asked_for: 0,
             more_addresses: 4,
@@ -143,10 +144,9 @@ impl Core {
                 // Only to itself: everything else goes by frames.
                 Output::Transmit(envelope) => self.host.arrived(self.clock.now(), envelope, &mut self.out),
                 Output::Frame => {
-                    if let Some(departure) = self.out.poll_frame()
-                        && let Some(frame) = self.host.departing(&departure)
-                    {
-                        self.plane.carry(departure.from, departure.to, frame);
+                    if let Some(departure) = self.out.poll_frame() {
+                        let frames = self.host.departing(&departure);
+                        self.plane.carry(departure.from, departure.to, frames);
                     }
                 }
                 Output::Other(effect) => self.perform_effect(*effect),
@@ -254,7 +254,7 @@ impl Core {
         }
         if brought.admin_lost && self.lifeline {
             // Nothing of a system outlives its admin, and there is nobody left to tell anything.
-            signal_hook::low_level::exit(1);
+            sys::exit(1);
         }
     }
 

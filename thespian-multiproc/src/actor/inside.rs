@@ -82,10 +82,10 @@ impl Environment for Inside<'_> {
     }
 
     fn admin(&self) -> ActorAddress {
-        self.shared.admin
+        self.shared.world.admin
     }
 
     fn base_name(&self) -> &str {
-        &self.shared.base
+        &self.shared.world.base
     }
 }

@@ -6,17 +6,16 @@
 //! keeper sleeps without waking up.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex};
 
 /// How often the keeper looks while something happens, and how long a handler runs before it takes over at the latest, twice.
 pub(crate) const TICK: Duration = Duration::from_millis(25);
 
-/// After how many looks at which nothing had happened the keeper goes to sleep.
-const QUIET: u32 = 2;
-
 /// What the main thread tells the keeper: a counter that is odd while a handler runs.
+///
+/// The lock and the condition are those of the standard library, which allocate nothing: a thread that allocates gets a part
+/// of the heap to itself, and most keepers never need one.
 pub(crate) struct Pulse {
     beat: AtomicU64,
     asleep: AtomicBool,
@@ -64,40 +63,33 @@ impl Pulse {
     /// Wakes the keeper.
     #[cold]
     pub(crate) fn rouse(&self) {
-        let _guard = self.lock.lock();
+        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.asleep.store(false, Ordering::SeqCst);
         self.wake.notify_one();
     }
 
     /// Waits until a handler has been running for a while; sleeps as long as none does.
     pub(crate) fn watch(&self) -> Look {
-        let mut guard = self.lock.lock();
-        let mut seen = self.beat.load(Ordering::Acquire);
-        let mut quiet = 0;
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = None;
         loop {
             if self.asleep.load(Ordering::SeqCst) {
-                self.wake.wait(&mut guard);
-                quiet = 0;
+                guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                seen = None;
                 continue;
             }
-            self.wake.wait_for(&mut guard, TICK);
+            guard = self.wake.wait_timeout(guard, TICK).unwrap_or_else(PoisonError::into_inner).0;
             let beat = self.beat.load(Ordering::Acquire);
-            if beat != seen {
-                seen = beat;
-                quiet = 0;
-            } else if beat % 2 == 1 {
+            if beat.is_multiple_of(2) {
+                // No handler runs: the next one says that it begins, at most once in a tick.
+                self.asleep.store(true, Ordering::SeqCst);
+                fence(Ordering::SeqCst);
+                let now = self.beat.load(Ordering::Relaxed);
+                self.asleep.store(now == beat, Ordering::SeqCst);
+            } else if seen == Some(beat) {
                 return Look::Stuck(beat);
-            } else {
-                quiet += 1;
-                if quiet >= QUIET {
-                    self.asleep.store(true, Ordering::SeqCst);
-                    fence(Ordering::SeqCst);
-                    if self.beat.load(Ordering::Relaxed) != seen {
-                        self.asleep.store(false, Ordering::SeqCst);
-                        quiet = 0;
-                    }
-                }
             }
+            seen = Some(beat);
         }
     }
 }

@@ -27,7 +27,7 @@ use self::core::Core;
 use self::inside::Inside;
 use self::keeper::{Look, Pulse};
 use crate::clock::Clock;
-use crate::control::{Begin, Channel, StartFailure, ToAdminProcess};
+use crate::control::{Begin, Channel, StartFailure, Surroundings, ToAdminProcess};
 use crate::inherited::Inherited;
 use crate::logging::LogSource;
 use crate::plane::{AdminLink, Plane};
@@ -58,9 +58,8 @@ pub(crate) struct Shared {
     waker: Waker,
     pulse: Pulse,
     clock: Clock,
-    admin: ActorAddress,
-    base: String,
     limits: Arc<Limits>,
+    world: Arc<Surroundings>,
 }
 
 impl Shared {
@@ -95,7 +94,7 @@ pub(crate) fn run(
         Ok(actor) => actor.live(),
         Err(error) => {
             runtime_log::say(log::Level::Error, &format!("{address} could not begin: {error}"));
-            signal_hook::low_level::exit(1);
+            sys::exit(1);
         }
     }
 }
@@ -110,6 +109,7 @@ fn start(
 ) -> io::Result<Running> {
     let Begin { address, requirements, start, addresses, world, .. } = begin;
     panics::install_hook();
+    sys::make_room_for_descriptors();
     let signals = Signals::of_actor()?;
     sys::unblock_signals();
     let mut channel = Channel::new(control)?;
@@ -135,7 +135,7 @@ fn start(
         }
     };
     let clock = Clock::since(world.origin);
-    let limits = Arc::new(world.limits);
+    let limits = world.limits.clone();
     let carrier = port.carrier();
     let host = Host::new(HostConfig {
         address,
@@ -155,7 +155,7 @@ fn start(
         plane,
         world.admin,
         clock,
-        world.capabilities,
+        world.capabilities.clone(),
         addresses,
         signals,
         lifeline,
@@ -169,12 +169,12 @@ fn start(
         waker,
         pulse: Pulse::new(),
         clock,
-        admin: world.admin,
-        base: world.base,
         limits,
+        world,
     };
     Ok(Running {
-        shared: Arc::new(shared),
+        // As long as the process.
+        shared: Box::leak(Box::new(shared)),
         address,
         kind,
         instance: Some(started.actor),
@@ -192,7 +192,7 @@ pub(crate) fn refuse(channel: &mut Channel, failure: StartFailure) -> ! {
         channel.say_all(&bytes);
     }
     last_words();
-    signal_hook::low_level::exit(0);
+    sys::exit(0);
 }
 
 /// Writes what waits in the buffers of this process.
@@ -205,7 +205,7 @@ fn last_words() {
 
 /// An actor that runs, seen from the main thread.
 struct Running {
-    shared: Arc<Shared>,
+    shared: &'static Shared,
     address: ActorAddress,
     kind: &'static ActorType,
     instance: Option<Box<dyn ErasedActor>>,
@@ -220,7 +220,7 @@ struct Running {
 
 impl Running {
     fn live(mut self) -> ! {
-        let shared = self.shared.clone();
+        let shared = self.shared;
         let mut core = shared.lock();
         let mut in_a_row = 0;
         let mut look_at = core.clock.now() + LOOK_EVERY;
@@ -230,13 +230,13 @@ impl Running {
                 self.finish(&mut core);
             }
             if core.restart || core.recheck {
-                core = self.user_code(&shared, core);
+                core = self.user_code(shared, core);
             }
             core.offer_ready();
             if let Some(envelope) = core.out.poll_delivery() {
                 core.unwatch();
                 let now;
-                (core, now) = self.deliver(&shared, core, envelope);
+                (core, now) = self.deliver(shared, core, envelope);
                 in_a_row += 1;
                 if in_a_row < DELIVERIES_PER_LOOK && now < look_at && !core.out.is_empty() {
                     continue;
@@ -297,10 +297,8 @@ impl Running {
         if self.has_keeper {
             return self.shared.pulse.rouse();
         }
-        let shared = self.shared.clone();
-        let keeper = std::thread::Builder::new().name("keeper".into()).stack_size(KEEPER_STACK);
-        match keeper.spawn(move || keep(&shared)) {
-            Ok(_) => {
+        match sys::start_thread(KEEPER_STACK, self.shared, keep) {
+            Ok(()) => {
                 self.has_keeper = true;
                 self.shared.pulse.rouse();
             }
@@ -360,12 +358,13 @@ impl Running {
         }
         last_words();
         // Not by way of what libraries of the first process have registered for their end.
-        signal_hook::low_level::exit(0);
+        sys::exit(0);
     }
 }
 
 /// The keeper's work.
-fn keep(shared: &Shared) {
+fn keep(shared: &'static Shared) {
+    let _ = nix::sys::prctl::set_name(c"keeper");
     loop {
         let Look::Stuck(beat) = shared.pulse.watch();
         let mut core = shared.core.lock();

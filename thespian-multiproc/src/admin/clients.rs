@@ -52,7 +52,7 @@ impl AdminProcess {
         let welcome = Welcome {
             admin: self.surroundings.admin,
             base: self.surroundings.base.clone(),
-            limits: self.surroundings.limits.clone(),
+            limits: (*self.surroundings.limits).clone(),
             capabilities: self.engine.capabilities().clone(),
             origin: self.clock.origin(),
             addresses,

@@ -70,7 +70,7 @@ pub(crate) struct AdminProcess {
     call_count: u64,
     /// Actors that somebody could not reach: who, and until when the answer waits for their end.
     suspects: Vec<(Time, Who, ActorAddress)>,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
     board: Arc<Board>,
     logger: Option<Logger>,
     /// Can be read when the process is gone with which the system ends.
@@ -96,7 +96,7 @@ pub(crate) fn run(setup: Setup, types: ActorTypes, handlers: &LogHandlers, launc
         }
         Err(error) => crate::launch::answer(&mut launcher, Err(error)),
     }
-    signal_hook::low_level::exit(0);
+    sys::exit(0);
 }
 
 impl AdminProcess {
@@ -149,12 +149,13 @@ impl AdminProcess {
         sys::unblock_signals();
         let mut capabilities = setup.capabilities;
         transport.opened(&*port, &mut capabilities);
+        let limits = Arc::new(setup.limits);
         let surroundings = Surroundings {
             system,
             admin: slots.admin(),
             base: setup.base.clone(),
-            limits: setup.limits.clone(),
-            capabilities: capabilities.clone(),
+            limits: limits.clone(),
+            capabilities: Arc::new(capabilities.clone()),
             origin: clock.origin(),
             transport: setup.transport,
             ties: setup.ties,
@@ -174,7 +175,7 @@ impl AdminProcess {
             capabilities,
             read_only: setup.read_only,
             types,
-            limits: Arc::new(setup.limits),
+            limits,
             // Its frames go by the control channels, which lose nothing while their processes live.
             carrier: Some(Carrier::Reliable),
             accounting: false,
@@ -192,7 +193,7 @@ impl AdminProcess {
             calls: BTreeMap::new(),
             call_count: 0,
             suspects: Vec::new(),
-            surroundings,
+            surroundings: Arc::new(surroundings),
             board,
             logger,
             _owner: owner,
@@ -337,14 +338,14 @@ impl AdminProcess {
 
     /// Frames of the admin's own go by the control channels.
     fn carry(&mut self, departure: &Departure) {
-        let Some(frame) = self.engine.departing(departure) else { return };
-        let (from, to, frame) = (departure.from, departure.to, frame.to_frame());
-        match self.process_of(&to) {
-            Some(who) => self.say(who, &ToProcess::Frame(Carried::new(from, to, frame))),
-            None => {
-                let (reason, _) = self.why_nobody(&to);
-                self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
-            }
+        let (from, to) = (departure.from, departure.to);
+        let Some(who) = self.process_of(&to) else {
+            let (reason, _) = self.why_nobody(&to);
+            return self.engine.handle(self.clock.now(), AdminInput::PeerGone(to, reason), &mut self.out);
+        };
+        let frames: Vec<_> = self.engine.departing(departure).map(|frame| frame.to_frame()).collect();
+        for frame in frames {
+            self.say(who, &ToProcess::Frame(Carried::new(from, to, frame)));
         }
     }
 
@@ -558,13 +559,14 @@ impl AdminProcess {
 
     /// The capabilities may have changed: everybody who keeps a copy gets the new ones.
     fn spread_capabilities(&mut self) {
-        if *self.engine.capabilities() == self.surroundings.capabilities {
+        if *self.engine.capabilities() == *self.surroundings.capabilities {
             return;
         }
-        self.surroundings.capabilities = self.engine.capabilities().clone();
+        let capabilities = Arc::new(self.engine.capabilities().clone());
+        self.surroundings = Arc::new(Surroundings { capabilities, ..(*self.surroundings).clone() });
         let clients: Vec<PeerId> = self.clients.keys().copied().collect();
         for client in clients {
-            let capabilities = self.surroundings.capabilities.clone();
+            let capabilities = (*self.surroundings.capabilities).clone();
             self.say(Who::Client(client), &ToProcess::Capabilities { capabilities, recheck: false });
         }
     }

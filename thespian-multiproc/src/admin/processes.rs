@@ -40,8 +40,8 @@ impl AdminProcess {
         if let Some(record) = self.board.record(address.slot()) {
             record.reset();
         }
-        let mut world = self.surroundings.clone();
-        world.capabilities = self.engine.capabilities().clone();
+        self.spread_capabilities();
+        let world = self.surroundings.clone();
         let begin =
             Begin { address, actor_type: kind.name().into_owned(), requirements, start, addresses, world };
         let begun = self.starter.start(begin, kind, &ours, theirs);

@@ -78,7 +78,7 @@ impl Logger {
                 }
                 sys::keep_only(&[self.channel.as_raw_fd()]);
                 if self.ties.parent_death_signal && !sys::die_with_parent(parent) {
-                    signal_hook::low_level::exit(1);
+                    sys::exit(1);
                 }
                 self.collect()
             }
@@ -97,7 +97,7 @@ impl Logger {
         if let Err(error) = &outcome {
             runtime_log::note(&format!("the logger ends: {error}"));
         }
-        signal_hook::low_level::exit(i32::from(outcome.is_err()));
+        sys::exit(i32::from(outcome.is_err()));
     }
 
     /// The logger has ended: there is another one soon, unless they end all the time.

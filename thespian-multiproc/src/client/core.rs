@@ -478,16 +478,17 @@ impl Core {
 
     fn carry(&mut self, departure: &Departure) {
         let Some(endpoint) = self.endpoints.0.get(&departure.from) else { return };
-        let Some(frame) = endpoint.departing(departure) else { return };
+        let frames = endpoint.departing(departure);
         let (from, to) = (departure.from, departure.to);
-        // Between endpoints of this program frames take no detour.
-        if self.endpoints.0.contains_key(&to) {
-            let (now, frame) = (self.clock.now(), frame.to_frame());
-            self.endpoints.frame(now, from, to, frame.borrow(), &mut self.out);
-            self.wake(to);
-        } else {
-            self.plane.carry(from, to, frame);
+        if !self.endpoints.0.contains_key(&to) {
+            return self.plane.carry(from, to, frames);
         }
+        // Between endpoints of this program frames take no detour.
+        let (now, frames) = (self.clock.now(), frames.map(|frame| frame.to_frame()));
+        for frame in frames.collect::<Vec<_>>() {
+            self.endpoints.frame(now, from, to, frame.borrow(), &mut self.out);
+        }
+        self.wake(to);
     }
 
     fn perform_effect(&mut self, effect: Effect) {

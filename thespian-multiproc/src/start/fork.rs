@@ -44,7 +44,7 @@ impl Starter for Fork {
                 kept.push(theirs.as_raw_fd());
                 sys::keep_only(&kept);
                 if begin.world.ties.parent_death_signal && !sys::die_with_parent(parent) {
-                    signal_hook::low_level::exit(1);
+                    sys::exit(1);
                 }
                 actor::run(begin, kind, theirs, &*self.transport, self.inherited.clone())
             }

@@ -132,10 +132,10 @@ pub(crate) fn become_forked(
 pub(crate) fn become_spawned(control: OwnedFd, types: &ActorTypes) -> ! {
     let mut control = UnixStream::from(control);
     let admin = getppid();
-    let Ok(descriptors) = handover::receive(&control) else { signal_hook::low_level::exit(1) };
+    let Ok(descriptors) = handover::receive(&control) else { sys::exit(1) };
     let begin = hear_begin(&mut control);
     if begin.world.ties.parent_death_signal && !sys::die_with_parent(admin) {
-        signal_hook::low_level::exit(1);
+        sys::exit(1);
     }
     let failed = |text: String| StartFailure::Failed(text);
     let ready = kind_of(&begin, types).and_then(|kind| {
@@ -155,7 +155,7 @@ fn hear_begin(control: &mut UnixStream) -> Begin {
     match word {
         Some(ToProcess::Begin(begin)) => *begin,
         // The admin is gone.
-        _ => signal_hook::low_level::exit(1),
+        _ => sys::exit(1),
     }
 }
 
@@ -168,6 +168,6 @@ fn kind_of(begin: &Begin, types: &ActorTypes) -> Result<&'static ActorType, Star
 fn refuse(control: UnixStream, failure: StartFailure) -> ! {
     match Channel::new(control) {
         Ok(mut channel) => actor::refuse(&mut channel, failure),
-        Err(_) => signal_hook::low_level::exit(1),
+        Err(_) => sys::exit(1),
     }
 }

@@ -74,11 +74,11 @@ impl ForkServer {
                 kept.push(theirs.as_raw_fd());
                 sys::keep_only(&kept);
                 if ties.parent_death_signal && !sys::die_with_parent(parent) {
-                    signal_hook::low_level::exit(1);
+                    sys::exit(1);
                 }
                 sys::set_title("thespian forkserver");
                 let served = serve(theirs, &transport, &types, &inherited, ties);
-                signal_hook::low_level::exit(i32::from(served.is_err()));
+                sys::exit(i32::from(served.is_err()));
             }
         }
     }
@@ -230,7 +230,7 @@ fn start(
             kept.push(channel.as_raw_fd());
             sys::keep_only(&kept);
             if ties.parent_death_signal && !sys::die_with_parent(parent) {
-                signal_hook::low_level::exit(1);
+                sys::exit(1);
             }
             become_forked(UnixStream::from(channel), types, &**transport, inherited.clone())
         }

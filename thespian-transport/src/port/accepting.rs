@@ -158,7 +158,7 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     pub(super) fn hear(&mut self, now: Instant, number: u64, happened: &mut Happened<'_>) {
-        match self.strangers.read(number, &mut self.scratch, self.is_closing) {
+        match self.strangers.read(number, self.scratch.room(), self.is_closing) {
             Step::Waits => {}
             Step::Known(stranger, remote, rest) => {
                 let stranger = *stranger;

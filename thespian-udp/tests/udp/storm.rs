@@ -65,9 +65,8 @@ impl End {
         while let Some(output) = self.out.poll() {
             assert!(matches!(output, Output::Frame), "links only ask for frames");
             let departure = self.out.poll_frame().expect("a frame");
-            if let Some(peer) = self.peer
-                && let Some(frame) = self.links.departing(&departure)
-            {
+            let Some(peer) = self.peer else { continue };
+            for frame in self.links.departing(&departure) {
                 self.side.port.send(peer, departure.from, departure.to, frame);
             }
         }

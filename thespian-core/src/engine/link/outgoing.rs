@@ -6,12 +6,13 @@ use core::mem;
 use core::ops::AddAssign;
 
 use super::gaps::{Fate, Gaps};
+use super::store::{Store, Stored};
 use super::{Bug, Carrier, Frame, FrameRef, Lane, Progress, is_on};
 use crate::engine::{Outputs, Undelivered};
-use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, Payload, PayloadRef, Time, TypeNames};
+use crate::{ActorAddress, AnyMessage, DeadReason, Envelope, Limits, PayloadRef, Time, TypeNames};
 
 /// Messages to one target in one lane.
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     pub(super) link: u64,
     carrier: Carrier,
     next: u64,
@@ -22,6 +23,8 @@ pub(super) struct Outgoing {
     /// What waits for room in the window.
     queue: VecDeque<Kept>,
     flight_bytes: usize,
+    /// The messages themselves, of both.
+    store: Store,
     /// What was given up and the target may still hold.
     ghosts: Ghosts,
     window: u32,
@@ -36,16 +39,26 @@ pub(super) struct Outgoing {
     pub(super) last_used: Time,
 }
 
-/// A message that is kept until it is acknowledged. It is its bytes by now: the value was dropped when it had been
-/// encoded, while whatever it holds was still at hand.
-pub(super) struct Kept {
+/// A message for a link. It is its bytes by now: the value was dropped when it had been encoded, while whatever it holds was
+/// still at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Draft<'a> {
     pub(super) number: u64,
     pub(super) by_runtime: bool,
     /// Whether it is sent again until it is acknowledged even by [`Carrier::BestEffort`]: supervision rests on it.
     pub(super) repeated: bool,
-    pub(super) names: TypeNames,
-    pub(super) bytes: Payload,
-    pub(super) expires: Time,
+    pub(super) names: &'a TypeNames,
+    pub(super) bytes: PayloadRef<'a>,
+}
+
+/// A message that is kept until it is acknowledged. Small, because there may be many.
+#[derive(Clone, Copy)]
+struct Kept {
+    number: u64,
+    expires: Time,
+    stored: Stored,
+    by_runtime: bool,
+    repeated: bool,
 }
 
 /// Messages that are no longer waited for.
@@ -91,6 +104,7 @@ impl Outgoing {
             repeated: VecDeque::new(),
             queue: VecDeque::new(),
             flight_bytes: 0,
+            store: Store::default(),
             ghosts: Ghosts::default(),
             window: limits.window,
             limited: false,
@@ -104,7 +118,7 @@ impl Outgoing {
 
     /// The size of the messages that are not acknowledged, in bytes. Looks at each that waits.
     pub(super) fn bytes(&self) -> usize {
-        self.flight_bytes + self.queue.iter().map(|kept| kept.bytes.len()).sum::<usize>()
+        self.flight_bytes + self.queue.iter().map(|kept| kept.stored.len()).sum::<usize>()
     }
 
     /// How many messages are not acknowledged.
@@ -151,9 +165,19 @@ impl Outgoing {
 
     /// Transmits a message, or keeps it for later if the window has no room.
     #[inline]
-    pub(super) fn send(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
+    pub(super) fn send(
+        &mut self,
+        now: Time,
+        route: &Route,
+        draft: Draft<'_>,
+        limits: &Limits,
+        out: &mut Outputs,
+    ) {
+        let Draft { number, by_runtime, repeated, names, bytes } = draft;
+        let (stored, expires) = (self.store.add(names, bytes), now + limits.delivery_limit);
+        let kept = Kept { number, expires, stored, by_runtime, repeated };
         self.last_used = now;
-        if self.queue.is_empty() && self.has_room(kept.bytes.len(), limits) {
+        if self.queue.is_empty() && self.has_room(kept.stored.len(), limits) {
             self.transmit(now, route, kept, limits, out);
         } else {
             self.queue.push_back(kept);
@@ -161,9 +185,9 @@ impl Outgoing {
     }
 
     /// Transmits from the queue while the window has room.
-    pub(super) fn fill(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
+    pub(super) fn fill(&mut self, now: Time, route: &Route, limits: &Limits, out: &mut Outputs) {
         while let Some(waiting) = self.queue.front() {
-            let size = waiting.bytes.len();
+            let size = waiting.stored.len();
             if !self.has_room(size, limits) {
                 return;
             }
@@ -184,7 +208,7 @@ impl Outgoing {
     }
 
     #[inline]
-    fn transmit(&mut self, now: Time, route: Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
+    fn transmit(&mut self, now: Time, route: &Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
         if self.carrier == Carrier::BestEffort && kept.repeated {
@@ -192,7 +216,7 @@ impl Outgoing {
         }
         out.message(route, self.link, self.next);
         self.next += 1;
-        self.flight_bytes += kept.bytes.len();
+        self.flight_bytes += kept.stored.len();
         self.flight.push_back(kept);
         if begins {
             self.resends = 0;
@@ -201,13 +225,13 @@ impl Outgoing {
     }
 
     /// There is another connection, and nobody holds what was given up before.
-    pub(super) fn begin_again(&mut self, now: Time, route: Route, limits: &Limits, out: &mut Outputs) {
+    pub(super) fn begin_again(&mut self, now: Time, route: &Route, limits: &Limits, out: &mut Outputs) {
         self.ghosts = Ghosts::default();
         self.transmit_again(route, out);
         self.fill(now, route, limits, out);
     }
 
-    fn transmit_again(&self, route: Route, out: &mut Outputs) {
+    fn transmit_again(&self, route: &Route, out: &mut Outputs) {
         for sequence in self.first()..self.next {
             out.message(route, self.link, sequence);
         }
@@ -215,7 +239,7 @@ impl Outgoing {
 
     /// The message at this place as it travels, if it is on its way.
     #[inline]
-    pub(super) fn on_its_way(&self, lane: Lane, sequence: u64) -> Option<FrameRef<'_>> {
+    pub(crate) fn on_its_way(&self, lane: Lane, sequence: u64) -> Option<FrameRef<'_>> {
         let at = sequence.checked_sub(self.first())?;
         let kept = self.flight.get(usize::try_from(at).ok()?)?;
         Some(Frame::Data {
@@ -225,8 +249,8 @@ impl Outgoing {
             base: self.base(sequence),
             number: kept.number,
             by_runtime: kept.by_runtime,
-            names: &kept.names,
-            bytes: PayloadRef::Kept(&kept.bytes),
+            names: self.store.names(kept.stored),
+            bytes: self.store.bytes(kept.stored),
         })
     }
 
@@ -246,7 +270,7 @@ impl Outgoing {
 
     /// Sends all again that is on its way and repeated at all. If that is nothing, the target is told not to wait for what
     /// is `below` this place, so that it says what it has.
-    pub(super) fn repeat(&self, below: u64, route: Route, out: &mut Outputs) {
+    pub(super) fn repeat(&self, below: u64, route: &Route, out: &mut Outputs) {
         if self.carrier != Carrier::BestEffort {
             return self.transmit_again(route, out);
         }
@@ -264,7 +288,7 @@ impl Outgoing {
     pub(super) fn settle_but(
         &mut self,
         now: Time,
-        route: Route,
+        route: &Route,
         handled: u64,
         gaps: &Gaps,
         limits: &Limits,
@@ -279,9 +303,10 @@ impl Outgoing {
                 Fate::Taken => at += 1,
                 fate => {
                     let Some(kept) = self.flight.remove(at) else { break };
-                    self.flight_bytes -= kept.bytes.len();
-                    lost += LetGo { count: 1, bytes: kept.bytes.len() };
-                    progress.give_up(kept.into_envelope(route), DeadReason::Lost, "", fate == Fate::Unknown);
+                    self.flight_bytes -= kept.stored.len();
+                    lost += LetGo { count: 1, bytes: kept.stored.len() };
+                    let envelope = self.envelope(&kept, route);
+                    progress.give_up(envelope, DeadReason::Lost, "", fate == Fate::Unknown);
                 }
             }
         }
@@ -305,11 +330,11 @@ impl Outgoing {
         let before = self.flight_bytes;
         // Looked at and dropped where they are: they are large to move, and this is every message's way.
         for kept in self.flight.range(..done) {
-            self.flight_bytes -= kept.bytes.len();
+            self.flight_bytes -= kept.stored.len();
             counted += u32::from(!kept.by_runtime);
         }
         self.flight.drain(..done);
-        self.forget_repeated();
+        self.forget();
         if done > 0 {
             self.resends = 0;
             self.set_resend(now, limits);
@@ -318,9 +343,10 @@ impl Outgoing {
         (LetGo { count: done, bytes: before - self.flight_bytes }, counted)
     }
 
-    /// Forgets the places of those that are not on their way any more.
+    /// Forgets what belongs to messages that are not waited for any more.
     #[inline]
-    fn forget_repeated(&mut self) {
+    fn forget(&mut self) {
+        self.store.keep_from(self.flight.front().or(self.queue.front()).map(|oldest| oldest.stored));
         let first = self.first();
         while self.repeated.front().is_some_and(|place| *place < first) {
             self.repeated.pop_front();
@@ -341,43 +367,43 @@ impl Outgoing {
 
     /// Gives up the messages whose time is over. They are the oldest, so they stand in front. Says how many, and
     /// with how many bytes.
-    pub(super) fn expire(&mut self, now: Time, route: Route, progress: &mut Progress) -> LetGo {
+    pub(super) fn expire(&mut self, now: Time, route: &Route, progress: &mut Progress) -> LetGo {
         let mut gone = LetGo::default();
         while self.flight.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.flight.pop_front()
         {
-            let size = kept.bytes.len();
+            let size = kept.stored.len();
             self.flight_bytes -= size;
             if self.carrier == Carrier::Reliable {
                 let Ghosts { count, bytes, .. } = self.ghosts;
                 self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
             }
             gone += LetGo { count: 1, bytes: size };
-            progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", true);
+            progress.give_up(self.envelope(&kept, route), DeadReason::Expired, "", true);
         }
-        self.forget_repeated();
         while self.queue.front().is_some_and(|kept| kept.expires <= now)
             && let Some(kept) = self.queue.pop_front()
         {
-            gone += LetGo { count: 1, bytes: kept.bytes.len() };
-            progress.give_up(kept.into_envelope(route), DeadReason::Expired, "", false);
+            gone += LetGo { count: 1, bytes: kept.stored.len() };
+            progress.give_up(self.envelope(&kept, route), DeadReason::Expired, "", false);
         }
+        self.forget();
         gone
     }
 
     /// All that is not acknowledged, in order, and whether it was on its way.
-    pub(super) fn into_messages(self, route: Route) -> impl Iterator<Item = (Envelope, bool)> {
-        let flown = self.flight.into_iter().map(move |kept| (kept.into_envelope(route), true));
-        flown.chain(self.queue.into_iter().map(move |kept| (kept.into_envelope(route), false)))
+    pub(super) fn messages(&self, route: &Route) -> impl Iterator<Item = (Envelope, bool)> {
+        let flown = self.flight.iter().map(|kept| (kept, true));
+        let all = flown.chain(self.queue.iter().map(|kept| (kept, false)));
+        all.map(|(kept, flown)| (self.envelope(kept, route), flown))
     }
-}
 
-impl Kept {
     /// The message as it would be at its target.
-    fn into_envelope(self, route: Route) -> Envelope {
-        let mut envelope = AnyMessage::encoded(self.names, self.bytes).seal(&route.peer, &route.me);
-        envelope.set_number(self.number);
-        if self.by_runtime { envelope.by_runtime() } else { envelope }
+    fn envelope(&self, kept: &Kept, route: &Route) -> Envelope {
+        let (names, bytes) = (self.store.names(kept.stored).clone(), self.store.bytes(kept.stored));
+        let mut envelope = AnyMessage::encoded(names, bytes).seal(&route.peer, &route.me);
+        envelope.set_number(kept.number);
+        if kept.by_runtime { envelope.by_runtime() } else { envelope }
     }
 }
 
@@ -390,13 +416,13 @@ impl Progress {
     /// The target will not take what is left of a link.
     pub(super) fn give_up_all(
         &mut self,
-        link: Outgoing,
-        route: Route,
+        link: &Outgoing,
+        route: &Route,
         reason: DeadReason,
         details: &str,
         maybe_handled: bool,
     ) {
-        for (envelope, flown) in link.into_messages(route) {
+        for (envelope, flown) in link.messages(route) {
             self.give_up(envelope, reason, details, flown && maybe_handled);
         }
     }
