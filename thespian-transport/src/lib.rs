@@ -13,7 +13,7 @@
 //! and where a system would be that runs already, which [`attach()`] joins.
 //!
 //! A transport over something else makes a port of its own, and finds here what all need: a [secret], descriptors to
-//! [watch], who [holds](holder) a place, what to say of strangers and [how often](notices).
+//! [watch], a [timer], who [holds](holder) a place, what to say of strangers and [how often](notices).
 //!
 //! ```
 //! use thespian_transport::{PortLimits, secret::Secret};
@@ -36,7 +36,7 @@
 //!
 //! `mio` (readiness of sockets, and of the descriptors that actors watch), `hmac` and `sha2` (the proofs of the handshake),
 //! `getrandom` (secrets, and the random bytes of a handshake), `serde` (bounds, secrets and words of the handshake, as
-//! settings and on the wire), `log` (strangers that were refused), `nix` (how many descriptors a process may have).
+//! settings and on the wire), `log` (strangers that were refused), `nix` (how many descriptors a process may have, and a timer as a descriptor).
 
 #![forbid(unsafe_code)]
 
@@ -65,6 +65,7 @@ pub mod probe;
 pub mod secret;
 mod sockets;
 mod strangers;
+pub mod timer;
 pub mod watch;
 
 pub use attach::attach;

@@ -26,6 +26,7 @@ use crate::limits::{PortLimits, connections_by_default};
 use crate::notices::Notices;
 use crate::sockets::Sockets;
 use crate::strangers::Strangers;
+use crate::timer::{Due, Timer};
 use crate::watch::{WATCHED, Watches};
 
 /// How many events of the system are taken at once.
@@ -45,6 +46,7 @@ const TOO_FEW: &str = "there is no descriptor left for a connection";
 
 const WAKER: Token = Token(0);
 const LISTENER: Token = Token(1);
+const TIMER: Token = Token(2);
 /// The kind of a token, above the number that it is of.
 const KIND: usize = 0xff << 40;
 const STRANGER: usize = 2 << 40;
@@ -55,6 +57,7 @@ pub struct StreamPort<S: Sockets> {
     poll: Poll,
     events: Events,
     waker: Waker,
+    timer: Timer,
     /// Not there any more when it is to take no connections.
     listener: Option<S::Listener>,
     locator: Locator,
@@ -164,11 +167,13 @@ impl<S: Sockets> StreamPort<S> {
     ) -> io::Result<StreamPort<S>> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
         poll.registry().register(&mut listener, LISTENER, Readiness::READABLE)?;
         Ok(StreamPort {
             poll,
             events: Events::with_capacity(EVENTS),
             waker: Waker::from(Arc::new(PortWaker(waker))),
+            timer,
             listener: Some(listener),
             locator,
             local: Arc::new(local),
@@ -418,21 +423,19 @@ impl<S: Sockets> StreamPort<S> {
     }
 
     /// How long the system may be waited for.
-    fn poll_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
+    fn due(&self, timeout: Option<Duration>) -> Due {
         let has_work = !self.ready.is_empty()
             || !self.dirty.is_empty()
             || (self.may_accept && self.accept_at.is_none())
             || self.watches.has_ready();
         if has_work {
-            return Some(Duration::ZERO);
+            return Due::Now;
         }
         let accept_at = self.accept_at.filter(|_| self.may_accept);
         let idle_at = self.idle_at.map(|(at, _)| at);
         let deadlines =
             [self.deadlines.first().map(|(at, _)| *at), self.strangers.deadline(), accept_at, idle_at];
-        let Some(next) = deadlines.into_iter().flatten().min() else { return timeout };
-        let left = next.saturating_duration_since(Instant::now());
-        Some(timeout.map_or(left, |timeout| timeout.min(left)))
+        Due::after(timeout).or_at(deadlines.into_iter().flatten().min())
     }
 
     fn take_events(&mut self, happened: &mut Happened<'_>) {
@@ -465,7 +468,7 @@ impl<S: Sockets> StreamPort<S> {
                     }
                 }
                 _ if token == LISTENER => self.may_accept = true,
-                // The waker: that it has ended the wait is all there is to it.
+                // The waker and the timer: that they have ended the wait is all there is to it.
                 _ => {}
             }
         }
@@ -573,8 +576,8 @@ impl<S: Sockets> Port for StreamPort<S> {
         let timeout = if self.queued.is_empty() { timeout } else { Some(Duration::ZERO) };
         self.queued.drain(..).for_each(|event| event.hand_over(happened));
         self.write_shares();
-        let timeout = self.poll_timeout(timeout);
-        if let Err(error) = self.poll.poll(&mut self.events, timeout)
+        let due = self.due(timeout);
+        if let Err(error) = self.timer.wait(&mut self.poll, &mut self.events, due)
             && error.kind() != io::ErrorKind::Interrupted
             && self.notices.is_due(Instant::now(), None)
         {

@@ -28,10 +28,19 @@
 //! Up to sixteen sessions of one machine in which much is said get a *lane* each: a socket of their own at the port's place that
 //! is connected to the other side's, because sending by it costs the system a tenth less.
 //!
-//! A process that ends says so. One that was killed is found out by the system, which tells a sender that nobody is at
-//! a place of this machine; or by its successor, which has no such session. Nobody tells of another machine's
-//! end: what is sent there expires. A client and its admin ask whether the other is there when they have not heard of
-//! it for a while; no other session costs anything while nobody uses it.
+//! # How ends are noticed
+//!
+//! - *A process that ends* says so, for up to two seconds until the other side has heard it.
+//! - *A process that was killed* is found out with the next datagram to it, one that is repeated included: its operating system
+//!   tells that nobody is at the place, here at once and from another machine as soon as its word is there, if nothing on the
+//!   way keeps it back. If another process is at the place by then, it tells that it has no such session.
+//! - *A machine that is gone*, or cannot be reached, says nothing. Who has told it a control message, or asks whether it is
+//!   there, as clients and admins ask each other when they have not heard of the other for a while, gives the session up after
+//!   30 s without an answer. Between others nothing asks, because no session costs anything while nobody uses it: what is sent
+//!   there expires ([`Limits::delivery_limit`](thespian_core::Limits::delivery_limit)), which is all that its sender is told.
+//! - *Somebody else* ends nothing by datagrams of his own: that there is no such session is believed of one who has seen a
+//!   datagram of it. But another machine's word that nobody is at a place has no seal; who can forge it ends a session, and it
+//!   is made anew when it is needed.
 //!
 //! # Where it listens, and the secret
 //!
@@ -51,7 +60,7 @@
 //!
 //! # Dependencies
 //!
-//! `thespian-transport` (secrets, watched descriptors, who holds a place), `mio` (readiness), `socket2` and `nix` (buffers, and
+//! `thespian-transport` (secrets, watched descriptors, the timer of a loop, who holds a place), `mio` (readiness), `socket2` and `nix` (buffers, and
 //! the system's word of what was dropped and what nobody was there for), `hmac` (proofs), `siphasher` (seals: SipHash-2-4 of 128
 //! bits, a keyed hash made for short inputs; 0.1 us for a small message, where HMAC-SHA256 takes 0.5), `getrandom` (nonces), `serde`
 //! (words of the handshake), `log` (what was lost, and who was refused).
@@ -71,7 +80,6 @@ pub mod probe;
 mod session;
 mod settings;
 mod socket;
-mod timer;
 mod window;
 
 pub use settings::{ADDRESS_VARIABLE, ADMIN_PORT, DEFAULT_ADMIN_PORT, LARGEST_MESSAGE, NAME, Udp};

@@ -29,6 +29,7 @@ use thespian_transport::PortLimits;
 use thespian_transport::handshake::{Local, Refused};
 use thespian_transport::notices::Notices;
 use thespian_transport::secret::Secret;
+use thespian_transport::timer::{Due, Timer};
 use thespian_transport::watch::{WATCHED, Watches};
 
 use self::lanes::{LANE, Lanes};
@@ -36,7 +37,6 @@ use crate::datagram::{Item, LARGEST, Seal, unknown};
 use crate::handshake;
 use crate::session::{Connecting, Failure, Session, Stage};
 use crate::socket::{Sent, Socket};
-use crate::timer::Timer;
 
 /// How many sessions a port has at once, unless it is told otherwise.
 const SESSIONS: usize = 1 << 16;
@@ -119,14 +119,6 @@ pub(crate) struct UdpPort {
     takes_sessions: bool,
     /// The session that somebody waits for, and what became of it.
     awaited: Option<(PeerId, Option<Failure>)>,
-}
-
-/// Until when a port has nothing to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Now,
-    At(Instant),
-    Never,
 }
 
 /// Hashes a number that counts.
@@ -459,20 +451,13 @@ impl UdpPort {
     /// Waits for what the system has to tell of, at most so long, and takes it.
     fn ask_system(&mut self, timeout: Option<Duration>, happened: &mut Happened<'_>) {
         let due = self.due(timeout);
-        loop {
-            let limit = self.limit(due);
-            if let Err(error) = self.poll.poll(&mut self.events, limit) {
-                self.events.clear();
-                if error.kind() != io::ErrorKind::Interrupted && self.notices.is_due(Instant::now(), None) {
-                    warn!(target: "thespian", "{} cannot wait for datagrams: {error}", self.locator);
-                }
-            }
-            let is_early = self.is_early(due);
-            self.take_events(happened);
-            if !is_early {
-                break;
-            }
+        if let Err(error) = self.timer.wait(&mut self.poll, &mut self.events, due)
+            && error.kind() != io::ErrorKind::Interrupted
+            && self.notices.is_due(Instant::now(), None)
+        {
+            warn!(target: "thespian", "{} cannot wait for datagrams: {error}", self.locator);
         }
+        self.take_events(happened);
         // Who does not wait wants all that is there.
         self.receive(timeout.is_some_and(|timeout| timeout.is_zero()), happened);
     }
@@ -488,37 +473,7 @@ impl UdpPort {
         if self.may_receive() || self.has_word || !self.dirty.is_empty() || self.watches.has_ready() {
             return Due::Now;
         }
-        let due = match timeout {
-            Some(Duration::ZERO) => return Due::Now,
-            // What does not fit into a clock is never.
-            Some(timeout) => Instant::now().checked_add(timeout),
-            None => None,
-        };
-        let next = self.deadlines.first().map(|(next, _)| *next);
-        due.into_iter().chain(next).min().map_or(Due::Never, Due::At)
-    }
-
-    /// How long the system may be waited for, if the timer does not end that.
-    fn limit(&mut self, due: Due) -> Option<Duration> {
-        let Due::At(due) = due else { return (due == Due::Now).then_some(Duration::ZERO) };
-        if self.timer.runs_out_by(due) {
-            return None;
-        }
-        let now = Instant::now();
-        let left = due.saturating_duration_since(now);
-        if left.is_zero() || self.timer.set(now, left).is_err() { Some(left) } else { None }
-    }
-
-    /// Whether nothing has happened but that the timer has run out too early.
-    fn is_early(&self, due: Due) -> bool {
-        if self.events.is_empty() || self.events.iter().any(|event| event.token() != TIMER) {
-            return false;
-        }
-        match due {
-            Due::Now => false,
-            Due::At(due) => Instant::now() < due,
-            Due::Never => true,
-        }
+        Due::after(timeout).or_at(self.deadlines.first().map(|(next, _)| *next))
     }
 
     fn take_events(&mut self, happened: &mut Happened<'_>) {
@@ -527,8 +482,6 @@ impl UdpPort {
             if token == SOCKET {
                 self.may_receive |= event.is_readable();
                 self.has_word |= event.is_error();
-            } else if token == TIMER {
-                self.timer.has_run_out();
             } else if token.0 & LANE != 0 {
                 self.has_word |= event.is_error();
                 self.lanes.is_readable(PeerId(token.0 as u32));
