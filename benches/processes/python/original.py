@@ -137,6 +137,8 @@ def create(system, ops):
     each("create", begun, ops)
     for actor in actors:
         answer(system, actor, PAYLOAD)
+    each("create_outside", begun, ops)
+    for actor in actors:
         system.tell(actor, ActorExitRequest())
 
 

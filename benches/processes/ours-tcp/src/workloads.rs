@@ -30,6 +30,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ),
     Workload::new("create", "an actor created by an actor, until it answers", 500),
     Workload::new("create_outside", "an actor created from outside, until it answers", 500),
+    Workload::new("create_call", "an actor created from outside, until the call returns", 500),
     Workload::new("startup", "a system started, until its first actor answers", 20),
     Workload::new("idle_pss", "bytes the process of an actor that waits", 1_000),
     Workload::new("idle_wakeups", "wake-ups of an idle system, over so many milliseconds", 10_000),
@@ -73,6 +74,7 @@ fn measure_on(job: Job, system: &ActorSystem) -> Figures {
         "flood_1m" => each(job, flood(system, ops, 1 << 20, 1)?, ops),
         "create" => each(job, create(system, ops)?, ops),
         "create_outside" => each(job, create_outside(system, ops)?, ops),
+        "create_call" => each(job, create_call(system, ops)?, ops),
         "idle_pss" => Ok(vec![figure("idle_pss", idle_memory(system, ops)?, ops)]),
         "idle_wakeups" => Ok(vec![figure("idle_wakeups", idle_wakeups(system, ops)?, ops)]),
         other => Err(format!("{other} is in the list and not in the program")),
@@ -181,12 +183,28 @@ fn create_outside(system: &ActorSystem, ops: u64) -> Result<Duration, String> {
     Ok(begun.elapsed())
 }
 
+/// Only the calls, as the Python original is measured. That all can be used is seen afterwards.
+fn create_call(system: &ActorSystem, ops: u64) -> Result<Duration, String> {
+    echoes(system, 1)?;
+    let begun = Instant::now();
+    let actors = create_echoes(system, ops)?;
+    let took = begun.elapsed();
+    processes_of(system, &actors)?;
+    Ok(took)
+}
+
 /// Creates actors, and has an answer of each: its process.
 fn echoes(system: &ActorSystem, count: u64) -> Result<Vec<u32>, String> {
-    let actors: Result<Vec<ActorAddress>, Error> =
-        (0..count).map(|_| system.create_actor::<Echo>()).collect();
+    processes_of(system, &create_echoes(system, count)?)
+}
+
+fn create_echoes(system: &ActorSystem, count: u64) -> Result<Vec<ActorAddress>, String> {
+    (0..count).map(|_| system.create_actor::<Echo>().map_err(text)).collect()
+}
+
+fn processes_of(system: &ActorSystem, actors: &[ActorAddress]) -> Result<Vec<u32>, String> {
     let which = |actor: &ActorAddress| system.request(actor, WhichProcess, LIMIT).map_err(text);
-    actors.map_err(text)?.iter().map(|actor| which(actor).map(|Process(process)| process)).collect()
+    actors.iter().map(|actor| which(actor).map(|Process(process)| process)).collect()
 }
 
 /// The clock stops before the system is shut down.
