@@ -3,6 +3,9 @@
 //! To wait with a limit costs the system a timer that is set and taken back, half a microsecond of the seven that a message
 //! takes, and nearly always for nothing: something comes before, and the next limit is later. So one timer is left to run.
 //! If it runs out too early the wait goes on, and it is set for nothing but a limit that comes before it runs out.
+//!
+//! While something comes again and again it is set for a second at most. So a process that comes to rest is woken by it within
+//! that second, once, and from then on for what is due alone.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -44,6 +47,9 @@ impl Due {
     }
 }
 
+/// How long the timer runs at most, unless nothing has come since it was last set.
+const LONGEST: Duration = Duration::from_secs(1);
+
 /// A timer that ends the waits of one loop.
 pub struct Timer {
     countdown: Countdown,
@@ -67,8 +73,9 @@ impl Timer {
     ///
     /// Those of the operating system; there are no events then.
     pub fn wait(&mut self, poll: &mut Poll, events: &mut Events, due: Due) -> io::Result<()> {
+        let mut longest = LONGEST;
         loop {
-            let limit = self.limit(due);
+            let limit = self.limit(due, longest);
             if let Err(error) = poll.poll(events, limit) {
                 events.clear();
                 return Err(error);
@@ -76,28 +83,30 @@ impl Timer {
             if !self.has_run_out_early(events, due) {
                 return Ok(());
             }
+            longest = Duration::MAX;
         }
     }
 
     /// How long the system may be waited for, if this one does not end that.
     #[inline]
-    fn limit(&mut self, due: Due) -> Option<Duration> {
+    fn limit(&mut self, due: Due, longest: Duration) -> Option<Duration> {
         match due {
             Due::Now => Some(Duration::ZERO),
             Due::At(due) if self.runs_out.is_some_and(|at| at <= due) => None,
-            Due::At(due) => self.set(due),
+            Due::At(due) => self.set(due, longest),
             Due::Never => None,
         }
     }
 
     #[cold]
-    fn set(&mut self, due: Instant) -> Option<Duration> {
+    fn set(&mut self, due: Instant, longest: Duration) -> Option<Duration> {
         let now = Instant::now();
         let left = due.saturating_duration_since(now);
-        if left.is_zero() || !self.countdown.set(left) {
+        let runs = left.min(longest);
+        if left.is_zero() || !self.countdown.set(runs) {
             return Some(left);
         }
-        self.runs_out = Some(now + left);
+        self.runs_out = Some(now + runs);
         None
     }
 
@@ -228,13 +237,23 @@ mod tests {
             waits.wait(due);
             waits.timer.runs_out
         };
-        let (sooner, later) = (after(3_600_000), after(7_200_000));
-        let first = wait(Due::At(later));
-        let second = wait(Due::At(sooner));
-        assert_eq!((wait(Due::At(later)), wait(Due::Never), wait(Due::Now)), (second, second, second));
-        if cfg!(target_os = "linux") {
-            assert!(second < first && second.is_some());
+        let far = after(3_600_000);
+        let first = wait(Due::At(far));
+        for due in [Due::At(after(7_200_000)), Due::At(far), Due::Never, Due::Now] {
+            assert_eq!(wait(due), first, "{due:?}");
         }
+        let sooner = wait(Due::At(after(200)));
+        if cfg!(target_os = "linux") {
+            assert!(first < Some(far) && sooner < first && sooner.is_some());
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_longer_than_the_timer_runs_ends_when_it_is_due() {
+        let mut waits = Loop::new();
+        let due = Instant::now() + LONGEST + Duration::from_millis(100);
+        waits.wait(Due::At(due));
+        assert!(Instant::now() >= due);
     }
 
     #[test]

@@ -34,7 +34,10 @@ const SLEEPERS: &[(&str, &str)] = &[
         "nobody tells of the ends of other programs, and time passes by itself where actors have processes",
     ),
     ("benches/processes/elfo/src/main.rs", "elfo does not say when its nodes have found each other"),
-    ("benches/processes/ours-tcp/src/loss.rs", "a rate is offered by the clock, and nothing tells that the last has come"),
+    (
+        "benches/processes/ours-tcp/src/loss.rs",
+        "a rate is offered by the clock, and nothing tells that the last has come",
+    ),
     ("benches/processes/ours-tcp/src/workloads.rs", "being idle for ten seconds is what is measured"),
     ("benches/processes/ractor-cluster/src/main.rs", "nor does ractor_cluster"),
     ("thespian-cli/src/pause.rs", "a program that looks again after the time that its user chose"),
