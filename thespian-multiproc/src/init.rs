@@ -85,6 +85,7 @@ impl Init {
         }
         let Ok(stdin) = sys::take_stdin() else { return };
         // What is forked from here inherits this too.
+        sys::forget_bind_now();
         sys::keep_freed_memory();
         sys::find_unwinder();
         // What the starter had open without closing it on exec is none of the system's, which may outlive it.

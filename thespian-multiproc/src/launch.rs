@@ -72,6 +72,9 @@ pub(crate) fn launch(setup: &Setup) -> Result<Ready, Error> {
         command.arg0(name);
     }
     command.arg(sys::title_room(ADMIN)).stdin(Stdio::from(OwnedFd::from(theirs)));
+    if std::env::var_os(sys::BIND_NOW).is_none() {
+        command.env(sys::BIND_NOW, sys::BIND_NOW_OURS);
+    }
     let mut child = command.spawn().map_err(|error| failed(format!("no process for the admin: {error}")))?;
     // The command holds the other end of the socket too.
     drop(command);

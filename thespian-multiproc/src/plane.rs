@@ -65,6 +65,9 @@ pub(crate) struct Plane {
     admin: AdminLink,
     admin_address: ActorAddress,
     routes: Routes,
+    /// Actors that this process has created: it is about to talk to them, so there is to be a connection by then. It is made
+    /// when the process waits, since that is when it has time.
+    announced: Vec<ActorAddress>,
     /// How many addresses the admin has been asked about and has not answered yet.
     locating: usize,
     sweep_at: usize,
@@ -96,10 +99,10 @@ enum Later {
 
 /// The way to an address.
 enum Route {
+    /// The admin has said where it is without being asked. A connection is made [soon](Plane::announced).
+    At(Locator),
     /// The admin has been asked. These wait: acknowledgements, which no engine keeps.
     Locating(Vec<(ActorAddress, Frame)>),
-    /// The admin has said where it is without being asked. There is no connection yet, and nothing has been sent.
-    At(Locator),
     /// By a connection. What comes from the address may come by another, which is as good when this one is lost.
     By { peer: PeerId, seen: PeerId },
 }
@@ -170,13 +173,14 @@ impl Plane {
     ) -> Plane {
         if let AdminLink::Channel(channel) = &admin {
             // It is open: the process was born with it.
-            let _ = port.watch(channel.descriptor(), CONTROL, Interest::Both);
+            let _ = port.watch(channel.descriptor(), CONTROL, Interest::Readable);
         }
         Plane {
             port,
             admin,
             admin_address,
             routes: Routes::default(),
+            announced: Vec::new(),
             locating: 0,
             sweep_at: SWEEP,
             deferred: Vec::new(),
@@ -252,7 +256,13 @@ impl Plane {
 
     fn say_encoded(&mut self, bytes: Vec<u8>) {
         match &mut self.admin {
-            AdminLink::Channel(channel) => channel.say(&bytes),
+            AdminLink::Channel(channel) => {
+                channel.say(&bytes);
+                if channel.has_unwritten() {
+                    // From now on it is told when there is room. That is seldom wanted, so it is not asked for before.
+                    let _ = self.port.watch(channel.descriptor(), CONTROL, Interest::Both);
+                }
+            }
             AdminLink::Peer(peer) => self.port.control(*peer, bytes),
         }
     }
@@ -277,10 +287,10 @@ impl Plane {
         }
         match self.routes.change().get_mut(&to) {
             Some(Route::Locating(waiting)) => wait_for_route(waiting, from, frame),
-            Some(Route::At(locator)) => {
-                let peer = self.port.connect(locator);
-                self.routes.change().insert(to, Route::By { peer, seen: peer });
-                self.port.send(peer, from, to, frame);
+            Some(Route::At(_)) => {
+                if let Some(peer) = self.connect(to) {
+                    self.port.send(peer, from, to, frame);
+                }
             }
             _ => {
                 let mut waiting = Vec::new();
@@ -288,6 +298,15 @@ impl Plane {
                 self.locate(to, waiting, false);
             }
         }
+    }
+
+    /// Connects to where an address was announced to be.
+    fn connect(&mut self, address: ActorAddress) -> Option<PeerId> {
+        let route = self.routes.change().get_mut(&address)?;
+        let Route::At(locator) = route else { return None };
+        let peer = self.port.connect(locator);
+        *route = Route::By { peer, seen: peer };
+        Some(peer)
     }
 
     fn locate(&mut self, address: ActorAddress, waiting: Vec<(ActorAddress, Frame)>, failed: bool) {
@@ -337,6 +356,9 @@ impl Plane {
         engines: &mut dyn Engines,
         out: &mut Outputs,
     ) -> Brought {
+        for address in std::mem::take(&mut self.announced) {
+            self.connect(address);
+        }
         let mut brought = Brought::default();
         let mut control_ready = false;
         let Plane { port, routes, deferred, admin, locating, .. } = self;
@@ -499,7 +521,7 @@ impl Plane {
             Some(_) => return,
             None => {
                 routes.insert(address, Route::At(locator.clone()));
-                return;
+                return self.announced.push(address);
             }
         };
         let waiting = std::mem::take(waiting);

@@ -344,6 +344,24 @@ pub(crate) fn exit(code: i32) -> ! {
     }
 }
 
+/// The variable by which the loader is told to find every function of every library before the program begins. An admin is
+/// started so, because otherwise each process that it forks finds those anew that it calls first.
+pub(crate) const BIND_NOW: &str = "LD_BIND_NOW";
+
+/// The value by which it is known whose it is.
+pub(crate) const BIND_NOW_OURS: &str = "thespian";
+
+/// Removes that variable, if it is ours: programs that actors start are not to have it.
+pub(crate) fn forget_bind_now() {
+    if std::env::var_os(BIND_NOW).is_some_and(|value| value == BIND_NOW_OURS) {
+        // SAFETY: this is the first line of a program that has one thread, so nobody reads the environment meanwhile.
+        #[expect(unsafe_code, reason = "threads could read the environment")]
+        unsafe {
+            std::env::remove_var(BIND_NOW);
+        }
+    }
+}
+
 /// Has the C library look for what unwinds stacks, which it does when the first thread of a process is started: so it is
 /// there already in every process that is forked from this one.
 pub(crate) fn find_unwinder() {

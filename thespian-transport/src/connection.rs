@@ -12,12 +12,14 @@ use crate::handshake::{Handshake, Local, Progress, Refused};
 use crate::outbox::Outbox;
 use crate::sockets::Sockets;
 
-/// The most that is read in one system call, in bytes. Also the size of the buffer that all connections read into, once one
-/// of them has had more than fits into [`SMALL_SCRATCH`].
+/// The most that is read in one system call, in bytes. Also the largest size of the buffer that all connections read into.
 pub(crate) const SCRATCH: usize = 256 * 1024;
 
-/// The size of that buffer until then.
-pub(crate) const SMALL_SCRATCH: usize = 8 * 1024;
+/// The size of that buffer at first.
+pub(crate) const FIRST_SCRATCH: usize = 2 * 1024;
+
+/// How many times larger it gets each time that there was as much to read as fits into it.
+pub(crate) const SCRATCH_GROWTH: usize = 8;
 
 /// The most that one connection writes before others get their turn, in bytes.
 const WRITE_SHARE: usize = 4 * 1024 * 1024;

@@ -20,7 +20,9 @@ use thespian_core::engine::link::{Carrier, FrameRef};
 use thespian_core::transport::{Happened, Interest, Locator, NotOpen, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, SystemId};
 
-use crate::connection::{Connection, Failure, Reading, SCRATCH, SMALL_SCRATCH, Shaking, unreachable};
+use crate::connection::{
+    Connection, FIRST_SCRATCH, Failure, Reading, SCRATCH, SCRATCH_GROWTH, Shaking, unreachable,
+};
 use crate::handshake::Local;
 use crate::limits::{PortLimits, connections_by_default};
 use crate::notices::Notices;
@@ -29,7 +31,8 @@ use crate::strangers::Strangers;
 use crate::timer::{Due, Timer};
 use crate::watch::{WATCHED, Watches};
 
-/// How many events of the system are taken at once.
+/// How many events of the system are taken at once: few, until there have been as many.
+const FEW_EVENTS: usize = 64;
 const EVENTS: usize = 1024;
 
 /// How often each connection is read from before the host gets its turn.
@@ -91,25 +94,23 @@ pub struct StreamPort<S: Sockets> {
     awaited: Option<(PeerId, Option<Failure>)>,
 }
 
-/// What is read into: little at first, because most processes read little, and a process that has just been forked has to
-/// find every page of it.
+/// What is read into: little at first, because most processes read little, and one that has just been forked has to find
+/// every page of it.
+#[derive(Default)]
 struct Scratch {
     bytes: Box<[u8]>,
-    /// It was not enough yet.
-    is_small: bool,
-}
-
-impl Default for Scratch {
-    fn default() -> Scratch {
-        Scratch { bytes: Box::default(), is_small: true }
-    }
+    /// All of it was needed.
+    was_full: bool,
 }
 
 impl Scratch {
     fn room(&mut self) -> &mut [u8] {
-        let wanted = if self.is_small { SMALL_SCRATCH } else { SCRATCH };
-        if self.bytes.len() < wanted {
-            self.bytes = vec![0; wanted].into_boxed_slice();
+        if self.was_full || self.bytes.is_empty() {
+            self.was_full = false;
+            let size = (self.bytes.len() * SCRATCH_GROWTH).clamp(FIRST_SCRATCH, SCRATCH);
+            if size > self.bytes.len() {
+                self.bytes = vec![0; size].into_boxed_slice();
+            }
         }
         &mut self.bytes
     }
@@ -171,7 +172,7 @@ impl<S: Sockets> StreamPort<S> {
         poll.registry().register(&mut listener, LISTENER, Readiness::READABLE)?;
         Ok(StreamPort {
             poll,
-            events: Events::with_capacity(EVENTS),
+            events: Events::with_capacity(FEW_EVENTS),
             waker: Waker::from(Arc::new(PortWaker(waker))),
             timer,
             listener: Some(listener),
@@ -324,7 +325,7 @@ impl<S: Sockets> StreamPort<S> {
         let had_heard = connection.has_heard();
         match connection.read(self.scratch.room(), happened) {
             Ok(reading) => {
-                self.scratch.is_small &= reading != Reading::Full;
+                self.scratch.was_full |= reading == Reading::Full;
                 if reading != Reading::Drained {
                     connection.is_listed_ready = true;
                     self.ready.push_back(peer);
@@ -472,7 +473,8 @@ impl<S: Sockets> StreamPort<S> {
                 _ => {}
             }
         }
-        self.events = events;
+        let were_all = events.iter().count() >= FEW_EVENTS && events.capacity() < EVENTS;
+        self.events = if were_all { Events::with_capacity(EVENTS) } else { events };
     }
 
     fn expire(&mut self, happened: &mut Happened<'_>) {

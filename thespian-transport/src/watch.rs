@@ -3,7 +3,7 @@
 //! The system takes each descriptor once, so those that want the same one share it. What an actor closes without a word
 //! the system forgets by itself, and the number may come back as that of something else.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::RawFd;
 
@@ -17,11 +17,14 @@ use thespian_core::transport::{Interest, NotOpen};
 pub const WATCHED: usize = 1 << 40;
 
 /// The descriptors that are watched.
+///
+/// In order, so that what was added last lies together: a process that forks has to copy each page that it writes to after
+/// it has forked.
 #[derive(Default)]
 pub struct Watches {
-    by_key: HashMap<u64, Watch>,
+    by_key: BTreeMap<u64, Watch>,
     /// Who watches a descriptor that the system takes.
-    by_descriptor: HashMap<RawFd, Vec<u64>>,
+    by_descriptor: BTreeMap<RawFd, Vec<u64>>,
     /// Keys of descriptors that are always ready, which are still to be told.
     always: Vec<u64>,
 }

@@ -134,6 +134,9 @@ fn start(
             refuse(&mut channel, failure)
         }
     };
+    // Whoever creates it waits for this; all else can be made ready after it.
+    let locator = port.locator();
+    channel.say(&encoded(&ToAdminProcess::Started(Ok(locator))));
     let clock = Clock::since(world.origin);
     let limits = world.limits.clone();
     let carrier = port.carrier();
@@ -146,11 +149,10 @@ fn start(
         accounting: false,
         pid: Some(std::process::id()),
     });
-    let locator = port.locator();
     let waker = port.waker();
     let plane = Plane::new(port, AdminLink::Channel(channel), world.admin, &limits);
     let lifeline = world.ties.lifeline;
-    let mut core = Core::new(
+    let core = Core::new(
         host,
         plane,
         world.admin,
@@ -161,7 +163,6 @@ fn start(
         lifeline,
         inherited.board,
     );
-    core.tell(&ToAdminProcess::Started(Ok(locator)));
     let capabilities = core.capabilities.clone();
     let shared = Shared {
         core: Mutex::new(core),
@@ -188,11 +189,13 @@ fn start(
 
 /// Tells the admin why there is no actor, and ends.
 pub(crate) fn refuse(channel: &mut Channel, failure: StartFailure) -> ! {
-    if let Ok(bytes) = crate::control::encode(&ToAdminProcess::Started(Err(failure))) {
-        channel.say_all(&bytes);
-    }
+    channel.say_all(&encoded(&ToAdminProcess::Started(Err(failure))));
     last_words();
     sys::exit(0);
+}
+
+fn encoded(started: &ToAdminProcess) -> Vec<u8> {
+    crate::control::encode(started).expect("it holds no message of a user")
 }
 
 /// Writes what waits in the buffers of this process.
@@ -221,6 +224,8 @@ struct Running {
 impl Running {
     fn live(mut self) -> ! {
         let shared = self.shared;
+        // Not with the first message, which somebody waits for.
+        self.rouse();
         let mut core = shared.lock();
         let mut in_a_row = 0;
         let mut look_at = core.clock.now() + LOOK_EVERY;
@@ -245,6 +250,10 @@ impl Running {
             in_a_row = 0;
             core.perform();
             core.plane.flush();
+            if core.stopped || core.restart {
+                // It waits for nothing any more, or not before that is done.
+                continue;
+            }
             let patience = if core.out.is_empty() { core.patience() } else { Some(Duration::ZERO) };
             core.turn(patience);
             look_at = core.clock.now() + LOOK_EVERY;
@@ -292,6 +301,7 @@ impl Running {
         (core, now)
     }
 
+    /// Wakes the keeper, which is started if there is none.
     #[cold]
     fn rouse(&mut self) {
         if self.has_keeper {

@@ -7,13 +7,14 @@ mod processes;
 mod servants;
 mod slots;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::Pid;
+use thespian_core::driver::panics;
 use thespian_core::engine::link::Carrier;
 use thespian_core::engine::{
     Admin, AdminConfig, AdminInput, CallId, Departure, Effect, Launch, LaunchError, Live, Log, Output,
@@ -64,7 +65,7 @@ pub(crate) struct AdminProcess {
     signals: Signals,
     clock: Clock,
     slots: Slots,
-    pids: HashMap<Pid, ActorAddress>,
+    pids: BTreeMap<Pid, ActorAddress>,
     clients: BTreeMap<PeerId, Client>,
     calls: BTreeMap<CallId, (PeerId, u64)>,
     call_count: u64,
@@ -85,6 +86,8 @@ pub(crate) struct AdminProcess {
 pub(crate) fn run(setup: Setup, types: ActorTypes, handlers: &LogHandlers, launcher: UnixStream) -> ! {
     let mut launcher = launcher;
     let base = setup.base.clone();
+    // Actors inherit it.
+    panics::install_hook();
     sys::set_title(&format!("thespian admin {base}"));
     match AdminProcess::start(setup, types, handlers) {
         Ok(mut admin) => {
@@ -188,7 +191,7 @@ impl AdminProcess {
             signals,
             clock,
             slots,
-            pids: HashMap::new(),
+            pids: BTreeMap::new(),
             clients: BTreeMap::new(),
             calls: BTreeMap::new(),
             call_count: 0,
@@ -206,6 +209,9 @@ impl AdminProcess {
     fn live(&mut self) {
         while !self.down {
             self.perform();
+            if self.down {
+                break;
+            }
             if self.engine.is_closing() {
                 self.port.set_closing();
             }
@@ -420,6 +426,10 @@ impl AdminProcess {
             Who::Actor(address) => {
                 if let Some(channel) = self.slots.actor(&address).and_then(|actor| actor.channel.as_mut()) {
                     channel.say(&bytes);
+                    if channel.has_unwritten() {
+                        // From now on it is told when there is room. That is seldom wanted, so it is not asked for before.
+                        let _ = self.port.watch(channel.descriptor(), address.slot(), Interest::Both);
+                    }
                 }
             }
         }

@@ -48,7 +48,7 @@ impl AdminProcess {
         let Begun { pid, word } = begun.map_err(|error| format!("no process for it: {error}"))?;
         let channel = Channel::new(ours).map_err(|error| format!("no control channel: {error}"))?;
         // It is open: it has just been made.
-        let _ = self.port.watch(channel.descriptor(), address.slot(), Interest::Both);
+        let _ = self.port.watch(channel.descriptor(), address.slot(), Interest::Readable);
         self.pids.insert(pid, address);
         if let Some(actor) = self.slots.actor(&address) {
             actor.pid = Some(pid);
