@@ -47,6 +47,25 @@
 //! - Workers above `idle_count` are dismissed when they have been idle for `dismissal_delay`. Work goes to the one that has
 //!   been idle for the shortest time, so that those who are not needed are not kept by chance.
 //!
+//! # Messages that belong together
+//!
+//! In a [`KeyedTroupe`] messages with the same [`Key`] go to the same worker while it lives, so it can keep what it needs for
+//! them: a cache, a connection, a balance. They are handled in the order in which they came, and never two of them at the same
+//! time. The worker's type says what the key of a message is, with [`Keyed`].
+//!
+//! - A new key gets an idle worker that has no key, or a new worker while there are fewer than `max_count`, or else the one
+//!   that has least to do, and among equals the one with the fewest keys. So such a troupe grows with its keys.
+//! - Its messages wait while that worker is busy, also when others are idle: that is the price. They count towards
+//!   `queue_limit`. Messages without a key go to any worker, and a worker does first what came first.
+//! - When the worker is gone (it died, or was dismissed) the key finds another one with its next message, as if it were new. What
+//!   waited for it, and what it died of, goes to whoever is free first, and takes the key there; it comes before all that came
+//!   later. A worker that is dismissed has nothing waiting, unless `max_count` was lowered.
+//! - `max_count` that is raised takes no key from its worker.
+//! - The troupe remembers `key_limit` keys. One that is forgotten counts as new; a key with messages that are not done never is.
+//!
+//! Other troupes need no such choice of the least loaded: a worker is given one message at a time, and all that wait, wait for
+//! whoever is done first. Nobody can have more to do than somebody else.
+//!
 //! # Settings
 //!
 //! | setting | by default | means |
@@ -57,6 +76,7 @@
 //! | `queue_limit` | 100,000 messages | how many wait; the next one comes back as poison that names the limit |
 //! | `redelivery_limit` | 2 workers | how many more are given a message whose worker died; then it comes back as poison |
 //! | `inquiry_delay` | 60 seconds | how long a worker in another process is at work before it is asked whether its message has come |
+//! | `key_limit` | 100,000 keys | of how many a [`KeyedTroupe`] remembers the worker; the others count as new |
 //! | `requirements` | null | what the workers' capability check is given |
 //!
 //! They change while the troupe runs, by text or by [`UpdateTroupeSettings`]:
@@ -84,10 +104,11 @@
 //!
 //! A message costs a second one to the worker, and where the troupe has to know at once (somebody waits, or the worker is in
 //! another process) a third one back; workers in the troupe's process have one of these for all that are done by then. It is
-//! copied for the case that the worker dies, and a second time where it had to wait or the worker is in another process;
-//! otherwise the worker gets the very message. What is not `Clone` is copied by its encoding, so a worker sees it as if from another
-//! process. The memory of copies that nobody needs any more is kept for the next ones, for as many as there are workers. The program `speed` among the examples of this crate measures all of it: about 1.8 times the instructions of the
-//! same jobs dealt out by hand on the simple base.
+//! copied for the case that the worker dies, and a second time where it had to wait, has a key, or the worker is in another
+//! process; otherwise the worker gets the very message. What is not `Clone` is copied by its encoding, so a worker sees it as if
+//! from another process. The memory of copies that nobody needs any more is kept for the next ones, for as many as there are
+//! workers. The program `speed` among the examples of this crate measures all of it: about 1.75 times the instructions of the
+//! same jobs dealt out by hand on the simple base, and up to twice the time.
 //!
 //! # Dependencies
 //!
@@ -95,6 +116,8 @@
 
 #![forbid(unsafe_code)]
 
+mod keyed;
+mod keys;
 mod named;
 mod pool;
 mod progress;
@@ -103,6 +126,8 @@ mod tray;
 mod troupe;
 mod worker;
 
+pub use keyed::KeyedTroupe;
+pub use keys::{Key, Keyed};
 pub use progress::{WorkInProgress, troupe_work_in_progress};
 pub use settings::{TroupeSettings, UpdateTroupeSettings};
 pub use troupe::{Troupe, TroupeStart};

@@ -33,18 +33,18 @@
 /// Settings that do not make sense are an error when the troupe is created, that names the setting.
 #[macro_export]
 macro_rules! troupe {
-    ($(
+    (@$kind:ident $(
         $(#[$attribute:meta])*
         $visibility:vis troupe $name:ident of $worker:ty { $($setting:ident : $value:expr),* $(,)? }
     )*) => {$(
         $(#[$attribute])*
-        $visibility struct $name($crate::Troupe<$worker>);
+        $visibility struct $name($crate::$kind<$worker>);
 
         impl $crate::__private::Actor for $name {
             type Start = <$worker as $crate::__private::Actor>::Start;
 
             const HELPERS: $crate::__private::Helpers =
-                <$crate::Troupe<$worker> as $crate::__private::Actor>::HELPERS;
+                <$crate::$kind<$worker> as $crate::__private::Actor>::HELPERS;
 
             fn type_name() -> $crate::__private::TypeName {
                 $crate::__private::TypeName::Borrowed(concat!(module_path!(), "::", stringify!($name)))
@@ -57,7 +57,7 @@ macro_rules! troupe {
                     ..$crate::TroupeSettings::default()
                 };
                 let start = $crate::TroupeStart::new(settings, start)?;
-                <$crate::Troupe<$worker> as $crate::__private::Actor>::start(start).map($name)
+                <$crate::$kind<$worker> as $crate::__private::Actor>::start(start).map($name)
             }
 
             fn receive(
@@ -72,16 +72,26 @@ macro_rules! troupe {
                 capabilities: &$crate::__private::Capabilities,
                 requirements: &$crate::__private::Value,
             ) -> Result<(), String> {
-                <$crate::Troupe<$worker> as $crate::__private::Actor>::capability_check(capabilities, requirements)
+                <$crate::$kind<$worker> as $crate::__private::Actor>::capability_check(capabilities, requirements)
             }
 
             fn failure_policy() -> $crate::__private::FailurePolicy {
-                <$crate::Troupe<$worker> as $crate::__private::Actor>::failure_policy()
+                <$crate::$kind<$worker> as $crate::__private::Actor>::failure_policy()
             }
 
             fn companions() -> Vec<&'static $crate::__private::ActorType> {
-                <$crate::Troupe<$worker> as $crate::__private::Actor>::companions()
+                <$crate::$kind<$worker> as $crate::__private::Actor>::companions()
             }
         }
-    )*};
+    )*};    ($($troupes:tt)*) => {
+        $crate::troupe! { @Troupe $($troupes)* }
+    };
+}
+
+/// The same for a [`KeyedTroupe`](crate::KeyedTroupe): `keyed_troupe! { pub troupe Tills of Till { max_count: 10 } }`.
+#[macro_export]
+macro_rules! keyed_troupe {
+    ($($troupes:tt)*) => {
+        $crate::troupe! { @KeyedTroupe $($troupes)* }
+    };
 }

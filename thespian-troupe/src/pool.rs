@@ -1,10 +1,12 @@
 //! The workers of a troupe, and what each of them does.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use thespian_core::{ActorAddress, AnyMessage, EncodeError, Envelope, SpareMessage};
 
+use crate::keys::{Key, Keys};
 use crate::worker::Ticket;
 
 /// The table of workers. It sends nothing: it is only what the troupe knows.
@@ -17,6 +19,10 @@ pub(crate) struct Pool {
     idle: VecDeque<u32>,
     busy: usize,
     leaving: usize,
+    /// How many messages wait for one worker each, that of their key.
+    queued: usize,
+    /// Which keys belong to which worker; none in a troupe without keys.
+    keys: Keys,
     /// The memory of copies that nobody needs any more, for others: no more of them than workers.
     spares: Vec<SpareMessage>,
 }
@@ -30,7 +36,10 @@ pub(crate) struct Member {
     /// What it is at work on. In parts that are written one by one: a value that is put together elsewhere and moved here costs
     /// as much as the rest of what is done for most messages.
     envelope: Option<Envelope>,
+    key: Option<Key>,
     deaths: u32,
+    /// What waits for it, because it has its keys; in the order in which it came.
+    queue: VecDeque<Job>,
     /// Whether it has said something, and so has started.
     pub(crate) has_started: bool,
     /// Whether it has said that it looks at the troupe's tray.
@@ -55,6 +64,8 @@ enum Doing {
 /// in the message, where there is room for them.
 pub(crate) struct Job {
     envelope: Envelope,
+    /// Jobs with the same one are for the same worker.
+    pub(crate) key: Option<Key>,
     /// How many workers have died of it.
     pub(crate) deaths: u32,
 }
@@ -70,10 +81,10 @@ pub(crate) enum End {
 impl Job {
     /// Numbers are in the order in which messages came.
     #[inline(always)]
-    pub(crate) fn new(number: u64, asker: &ActorAddress, message: AnyMessage) -> Job {
+    pub(crate) fn new(number: u64, asker: &ActorAddress, message: AnyMessage, key: Option<Key>) -> Job {
         let mut envelope = message.seal(&ActorAddress::NOBODY, asker);
         envelope.set_number(number);
-        Job { envelope, deaths: 0 }
+        Job { envelope, key, deaths: 0 }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -108,7 +119,7 @@ impl Member {
     /// Its job is not its own any more.
     fn take_job(&mut self) -> Option<Job> {
         self.failure = None;
-        self.envelope.take().map(|envelope| Job { envelope, deaths: self.deaths })
+        self.envelope.take().map(|envelope| Job { envelope, key: self.key, deaths: self.deaths })
     }
 }
 
@@ -183,7 +194,9 @@ impl Pool {
             doing: Doing::Nothing,
             idle_since: Duration::ZERO,
             envelope: None,
+            key: None,
             deaths: 0,
+            queue: VecDeque::new(),
             has_started: false,
             has_tray: false,
             last_asker: ActorAddress::NOBODY,
@@ -236,6 +249,7 @@ impl Pool {
         let member = self.member(place);
         member.doing = Doing::Work;
         member.envelope = Some(job.envelope);
+        member.key = job.key;
         member.deaths = job.deaths;
     }
 
@@ -301,17 +315,19 @@ impl Pool {
         }
     }
 
-    /// A worker is asked to exit.
+    /// A worker is asked to exit. What waits for it is [left behind](Pool::take_queue).
     pub(crate) fn leave(&mut self, place: u32) -> ActorAddress {
         self.leaving += 1;
+        self.keys.vacate(place);
         let member = self.member(place);
         member.doing = Doing::Leaving;
         member.address
     }
 
-    /// A worker is gone. Returns the job that it had.
+    /// A worker is gone. Returns the job that it had. What waits for it is to be [taken](Pool::take_queue) before.
     pub(crate) fn remove(&mut self, worker: ActorAddress) -> Option<Job> {
         let at = self.place_of(worker)?;
+        self.keys.vacate(at as u32);
         let mut member = self.places[at].take()?;
         let place = at as u32;
         self.vacant.push(place);
@@ -321,6 +337,90 @@ impl Pool {
             Doing::Work => self.busy -= 1,
         }
         member.take_job()
+    }
+
+    // -- keys --------------------------------------------------------------------------------------------------
+
+    /// How many messages wait for the worker of their key.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// How many keys have a worker.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.count()
+    }
+
+    /// The place of a key's worker.
+    pub(crate) fn home(&self, key: Key) -> Option<u32> {
+        self.keys.home(key)
+    }
+
+    /// This key's worker is the one at this place, as long as it lives and the key is remembered.
+    pub(crate) fn settle(&mut self, key: Key, place: u32, limit: u32) {
+        let members = self.places.iter().flatten();
+        let pending = || {
+            members.flat_map(|member| {
+                let at_work = member.key.filter(|_| member.envelope.is_some());
+                at_work.into_iter().chain(member.queue.iter().filter_map(|job| job.key))
+            })
+        };
+        self.keys.settle(key, place, limit, pending);
+    }
+
+    /// An idle worker that has no keys, the one that has been so for the shortest time. It has to [begin](Pool::begin) something.
+    pub(crate) fn take_idle_without_keys(&mut self) -> Option<u32> {
+        let place = *self.idle.iter().rev().find(|place| self.keys.count_at(**place) == 0)?;
+        self.take_this(place).then_some(place)
+    }
+
+    /// The worker that has least to do, and among equals the one with the fewest keys.
+    pub(crate) fn least_loaded(&self) -> Option<u32> {
+        let members = self.places.iter().zip(0_u32..);
+        let staying = members.filter_map(|(member, place)| match member {
+            Some(member) if member.doing != Doing::Leaving => Some((member, place)),
+            _ => None,
+        });
+        let load = |member: &Member| usize::from(member.doing == Doing::Work) + member.queue.len();
+        staying
+            .min_by_key(|(member, place)| (load(member), self.keys.count_at(*place)))
+            .map(|(_, place)| place)
+    }
+
+    /// Whether the worker at this place is idle; if it is, it has to [begin](Pool::begin) something.
+    pub(crate) fn take_this(&mut self, place: u32) -> bool {
+        let at = self.idle.iter().rposition(|idle| *idle == place);
+        at.is_some_and(|at| self.idle.remove(at).is_some())
+    }
+
+    /// A job waits for the worker at this place, in its turn.
+    pub(crate) fn enqueue(&mut self, place: u32, job: Job) {
+        self.queued += 1;
+        insert_in_turn(&mut self.member(place).queue, job);
+    }
+
+    /// The next job that waits for the worker at this place, if it came before this number.
+    #[inline(always)]
+    pub(crate) fn next_before(&mut self, place: u32, number: Option<u64>) -> Option<Job> {
+        if self.queued == 0 {
+            return None;
+        }
+        let queue = &mut self.member(place).queue;
+        let first = queue.front()?.number();
+        if number.is_some_and(|number| number < first) {
+            return None;
+        }
+        let job = queue.pop_front();
+        self.queued -= 1;
+        job
+    }
+
+    /// What waits for the worker at this address, which does not come to it any more.
+    pub(crate) fn take_queue(&mut self, worker: ActorAddress) -> VecDeque<Job> {
+        let Some(place) = self.place_of(worker) else { return VecDeque::new() };
+        let queue = mem::take(&mut self.member(place as u32).queue);
+        self.queued -= queue.len();
+        queue
     }
 
     /// Whether the worker at this place has started, as far as the troupe knows.
@@ -343,4 +443,10 @@ impl Pool {
     fn at(&mut self, place: u32) -> Option<&mut Member> {
         self.places.get_mut(place as usize)?.as_mut()
     }
+}
+
+/// Puts a job where those that came before it and those that came later part.
+pub(crate) fn insert_in_turn(queue: &mut VecDeque<Job>, job: Job) {
+    let at = queue.partition_point(|waiting| waiting.number() < job.number());
+    queue.insert(at, job);
 }

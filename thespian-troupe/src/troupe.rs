@@ -14,7 +14,8 @@ use thespian_core::{
     PoisonMessage, TypeName, Value, WakeupMessage, actors,
 };
 
-use crate::pool::{End, Job, Pool};
+use crate::keys::Key;
+use crate::pool::{End, Job, Pool, insert_in_turn};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
 use crate::tray::{Seen, Tray};
@@ -75,8 +76,10 @@ pub struct Troupe<W> {
     /// What each worker's constructor is given.
     argument: AnyMessage,
     pool: Pool,
-    /// In the order in which they came. They wait only while no worker can be had.
+    /// In the order in which they came. They wait only while no worker can be had. Those that come while their key has a worker
+    /// wait for that, in the pool.
     waiting: VecDeque<Job>,
+    key_of: Option<KeyOf>,
     next_number: u64,
     tray: Tray,
     seen: Seen,
@@ -94,6 +97,9 @@ pub struct Troupe<W> {
     tally: Tally,
     worker: PhantomData<fn() -> W>,
 }
+
+/// What a message has in common with others.
+type KeyOf = fn(&AnyMessage) -> Option<Key>;
 
 /// The troupe to itself, after a time: look for workers that may be cut off.
 #[derive(Serialize, Deserialize, Message)]
@@ -184,12 +190,26 @@ impl<W: Actor> Troupe<W> {
         Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
     }
 
+    /// The same troupe, with keys.
+    pub(crate) fn keyed(self, key_of: KeyOf) -> Troupe<W> {
+        Troupe { key_of: Some(key_of), ..self }
+    }
+
+    /// What goes to the same worker as others is told apart by this.
+    #[inline(always)]
+    fn key(&self, message: &AnyMessage) -> Option<Key> {
+        self.key_of.and_then(|key_of| key_of(message))
+    }
+
     /// A message to be worked on, and a copy of it for the case that its worker dies.
     #[inline(always)]
-    fn take(&mut self, original: &AnyMessage, message: AnyMessage, ctx: &mut Context<'_>) {
+    fn take(&mut self, original: &AnyMessage, message: AnyMessage, key: Option<Key>, ctx: &mut Context<'_>) {
         let number = self.next_number;
         self.next_number += 1;
         let asker = ctx.sender();
+        if key.is_some() {
+            return self.take_keyed(Job::new(number, &asker, message, key), ctx);
+        }
         let found = self.find_worker(ctx);
         // The usual case first, and without a detour: this is all that most messages cost.
         if let Some(place) = found
@@ -199,21 +219,35 @@ impl<W: Actor> Troupe<W> {
             && ctx.forward(&worker.address, original).is_ok()
         {
             self.tray.assign(place, number, &asker, &mut worker.last_asker);
-            return self.pool.begin(place, Job::new(number, &asker, message));
+            return self.pool.begin(place, Job::new(number, &asker, message, None));
         }
-        let job = Job::new(number, &asker, message);
+        let job = Job::new(number, &asker, message, None);
         if let Some(place) = found {
             self.give(place, job, ctx);
-        } else if self.waiting.len() < self.settings.queue_limit as usize {
+        } else if self.has_room() {
             self.waiting.push_back(job);
         } else {
-            let details = format!(
-                "the troupe is full: {} workers are at work, and {} messages wait (TroupeSettings::queue_limit)",
-                self.pool.busy(),
-                self.waiting.len()
-            );
-            self.send_back(job, details, ctx);
+            self.refuse(job, ctx);
         }
+    }
+
+    /// How many messages have no worker yet.
+    #[inline(always)]
+    fn waiting(&self) -> usize {
+        self.waiting.len() + self.pool.queued()
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting() < self.settings.queue_limit as usize
+    }
+
+    fn refuse(&mut self, job: Job, ctx: &mut Context<'_>) {
+        let details = format!(
+            "the troupe is full: {} workers are at work, and {} messages wait (TroupeSettings::queue_limit)",
+            self.pool.busy(),
+            self.waiting()
+        );
+        self.send_back(job, details, ctx);
     }
 
     /// Whether somebody can have work: an idle worker, or a new one. Those that are on their way out count: there are never
@@ -227,13 +261,52 @@ impl<W: Actor> Troupe<W> {
         if !self.has_worker() {
             return None;
         }
-        if let Some(place) = self.pool.take_idle() {
-            return Some(place);
+        match self.pool.take_idle() {
+            Some(place) => Some(place),
+            None => self.hire(ctx),
+        }
+    }
+
+    /// A new worker, if there can be another.
+    fn hire(&mut self, ctx: &mut Context<'_>) -> Option<u32> {
+        if self.pool.count() >= self.settings.max_count as usize {
+            return None;
         }
         let argument = self.argument.duplicate().ok()?;
         let requirements = self.settings.requirements.clone();
         let worker = ctx.create(ActorSpec::of::<Worker<W>>().start(argument).requirements(requirements));
         Some(self.pool.hire(worker))
+    }
+
+    // -- keys --------------------------------------------------------------------------------------------------
+
+    /// A message with a key, for the worker that has it.
+    #[inline(never)]
+    fn take_keyed(&mut self, job: Job, ctx: &mut Context<'_>) {
+        match self.find_home(&job, ctx) {
+            Some((place, true)) => self.give(place, job, ctx),
+            Some((place, false)) if self.has_room() => self.pool.enqueue(place, job),
+            None if self.has_room() => self.waiting.push_back(job),
+            Some(_) | None => self.refuse(job, ctx),
+        }
+    }
+
+    /// The worker of a job's key, and whether it can begin at once. A new key gets a worker that has none, while there can be
+    /// one, and otherwise the one that has least to do.
+    fn find_home(&mut self, job: &Job, ctx: &mut Context<'_>) -> Option<(u32, bool)> {
+        let key = job.key?;
+        let found = if let Some(place) = self.pool.home(key) {
+            (place, self.pool.take_this(place))
+        } else if let Some(place) = self.pool.take_idle_without_keys() {
+            (place, true)
+        } else if let Some(place) = self.hire(ctx) {
+            (place, true)
+        } else {
+            let place = self.pool.least_loaded()?;
+            (place, self.pool.take_this(place))
+        };
+        self.pool.settle(key, found.0, self.settings.key_limit);
+        Some(found)
     }
 
     /// A worker gets a job.
@@ -257,8 +330,8 @@ impl<W: Actor> Troupe<W> {
         match sent {
             Ok(()) => self.pool.begin(place, job),
             Err(error) => {
-                self.pool.rest(place, ctx.uptime());
                 self.send_back(job, error.to_string(), ctx);
+                self.go_on(place, Duration::ZERO, ctx);
             }
         }
     }
@@ -267,9 +340,8 @@ impl<W: Actor> Troupe<W> {
     fn serve_waiting(&mut self, ctx: &mut Context<'_>) {
         while !self.waiting.is_empty()
             && let Some(place) = self.find_worker(ctx)
-            && let Some(job) = self.waiting.pop_front()
         {
-            self.give(place, job, ctx);
+            self.go_on(place, Duration::ZERO, ctx);
         }
     }
 
@@ -310,11 +382,41 @@ impl<W: Actor> Troupe<W> {
     fn go_on(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         if self.pool.staff() > self.settings.max_count as usize {
             self.dismiss(place, ctx);
-        } else if let Some(job) = self.waiting.pop_front() {
+        } else if let Some(job) = self.next_job(place, ctx) {
             self.give(place, job, ctx);
         } else {
             let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
             self.pool.rest(place, since);
+        }
+    }
+
+    /// What the worker at this place does next: what came first of those that wait for it and of those that wait for anybody.
+    #[inline(always)]
+    fn next_job(&mut self, place: u32, ctx: &mut Context<'_>) -> Option<Job> {
+        loop {
+            let first = self.waiting.front().map(Job::number);
+            if let Some(job) = self.pool.next_before(place, first) {
+                return Some(job);
+            }
+            let job = self.waiting.pop_front()?;
+            match job.key.map(|key| (key, self.pool.home(key))) {
+                // Its key has found another worker since it came.
+                Some((_, Some(home))) if home != place => self.send_home(home, job, ctx),
+                Some((key, _)) => {
+                    self.pool.settle(key, place, self.settings.key_limit);
+                    return Some(job);
+                }
+                None => return Some(job),
+            }
+        }
+    }
+
+    #[cold]
+    fn send_home(&mut self, home: u32, job: Job, ctx: &mut Context<'_>) {
+        if self.pool.take_this(home) {
+            self.give(home, job, ctx);
+        } else {
+            self.pool.enqueue(home, job);
         }
     }
 
@@ -325,7 +427,7 @@ impl<W: Actor> Troupe<W> {
         let too_many = self.pool.staff() > self.settings.max_count as usize;
         // A troupe that works in another one has its share of work until all of it is done.
         let is_worker = progress::set(ctx, self.is_working());
-        let awaited = too_many || is_worker || !self.waiting.is_empty();
+        let awaited = too_many || is_worker || self.waiting() > 0;
         if awaited != self.tray.is_awaited() {
             self.tray.set_awaited(awaited);
             if awaited {
@@ -342,7 +444,7 @@ impl<W: Actor> Troupe<W> {
     }
 
     fn is_working(&self) -> bool {
-        self.pool.busy() > 0 || !self.waiting.is_empty()
+        self.pool.busy() > 0 || self.waiting() > 0
     }
 
     /// One of the troupe's own messages came back.
@@ -381,12 +483,16 @@ impl<W: Actor> Troupe<W> {
 
     /// A worker is gone. Its work goes to another one, before all that came later.
     fn exited(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
+        let queue = self.pool.take_queue(notice.child_address);
         let job = self.pool.remove(notice.child_address);
         if self.exiting {
             return;
         }
         if let Some(job) = job {
             self.redeliver(job, |deaths| obituary(deaths, &notice.cause), ctx);
+        }
+        for job in queue {
+            insert_in_turn(&mut self.waiting, job);
         }
         self.serve_waiting(ctx);
     }
@@ -399,8 +505,7 @@ impl<W: Actor> Troupe<W> {
             self.send_back(job, details, ctx);
         } else {
             self.tally.redelivered += 1;
-            let at = self.waiting.partition_point(|waiting| waiting.number() < job.number());
-            self.waiting.insert(at, job);
+            insert_in_turn(&mut self.waiting, job);
         }
     }
 
@@ -434,6 +539,9 @@ impl<W: Actor> Troupe<W> {
     fn dismiss(&mut self, place: u32, ctx: &mut Context<'_>) {
         let worker = self.pool.leave(place);
         ctx.send(&worker, ActorExitRequest::new());
+        for job in self.pool.take_queue(worker) {
+            insert_in_turn(&mut self.waiting, job);
+        }
     }
 
     /// Asks to be woken when the next worker can be dismissed, or else when one can that is done now.
@@ -516,7 +624,12 @@ impl<W: Actor> Troupe<W> {
                 ctx.send(&worker, ActorExitRequest::new());
             }
         }
-        for job in mem::take(&mut self.waiting) {
+        let mut jobs = Vec::from(mem::take(&mut self.waiting));
+        for worker in self.pool.addresses().collect::<Vec<_>>() {
+            jobs.extend(self.pool.take_queue(worker));
+        }
+        jobs.sort_by_key(Job::number);
+        for job in jobs {
             self.send_back(job, "the troupe exited before a worker had begun", ctx);
         }
     }
@@ -546,7 +659,12 @@ fn obituary(deaths: u32, cause: &ExitCause) -> String {
 
 impl<W> fmt::Debug for Troupe<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Troupe({} workers, {} messages wait)", self.pool.count(), self.waiting.len())
+        write!(
+            f,
+            "Troupe({} workers, {} messages wait)",
+            self.pool.count(),
+            self.waiting.len() + self.pool.queued()
+        )
     }
 }
 
@@ -578,6 +696,7 @@ impl<W: Actor> Actor for Troupe<W> {
             argument,
             pool: Pool::default(),
             waiting: VecDeque::new(),
+            key_of: None,
             next_number: 0,
             tray: Tray::default(),
             seen: Seen::default(),
@@ -598,9 +717,9 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.system(message, ctx);
         } else if self.usual_work.is_some() && message.value_type() == self.usual_work {
-            let copy = self.pool.copy(message)?;
+            let (copy, key) = (self.pool.copy(message)?, self.key(message));
             self.empty_tray(ctx);
-            self.take(message, copy, ctx);
+            self.take(message, copy, key, ctx);
         } else if let Some(word) = message.downcast_ref::<Word>() {
             self.empty_tray(ctx);
             match *word {
@@ -616,11 +735,11 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.command(command, ctx);
         } else {
-            let copy = self.pool.copy(message)?;
+            let (copy, key) = (self.pool.copy(message)?, self.key(message));
             // A text is work or not by what it says.
             self.usual_work = message.value_type().filter(|usual| *usual != TypeId::of::<String>());
             self.empty_tray(ctx);
-            self.take(message, copy, ctx);
+            self.take(message, copy, key, ctx);
         }
         if !self.exiting {
             self.keep_watch(ctx);
@@ -667,10 +786,14 @@ impl<W: Actor> fmt::Display for Troupe<W> {
             pool.leaving(),
             settings.max_count,
             settings.idle_count,
-            self.waiting.len(),
+            self.waiting(),
             tally.done,
             tally.failed,
             tally.redelivered
-        )
+        )?;
+        match self.key_of {
+            Some(_) => write!(f, "; {} keys have a worker", pool.keys()),
+            None => Ok(()),
+        }
     }
 }

@@ -10,6 +10,8 @@ mod failures;
 #[expect(dead_code, reason = "the other bases have uses for more")]
 #[path = "../troupe/ground.rs"]
 mod ground;
+#[path = "../troupe/keys.rs"]
+mod keys;
 mod parallel;
 #[path = "../troupe/pool.rs"]
 mod pool;

@@ -3,6 +3,7 @@
 //! - `ground`: what the scenarios stand on, and the actors they use.
 //! - `pool`: who gets which message, how the troupe grows and shrinks, its settings.
 //! - `failures`: poison, deaths, starts that fail, limits, the end.
+//! - `keys`: messages that belong together.
 //! - `progress`: work in progress, and troupes in troupes.
 //! - `scenarios`: all their names.
 //! - `time`: how long it takes, in virtual time, and random deaths in a storm.
@@ -11,6 +12,7 @@
 
 mod failures;
 mod ground;
+mod keys;
 mod pool;
 mod progress;
 mod scenarios;

@@ -4,7 +4,7 @@ use thespian_core::ActorTypes;
 use thespian_troupe::Troupe;
 
 use crate::ground::Bee;
-use crate::{failures, pool, progress};
+use crate::{failures, keys, pool, progress};
 
 /// Has a macro make something of every scenario.
 macro_rules! every_scenario {
@@ -62,6 +62,23 @@ macro_rules! every_scenario {
                 workers_use_troupes_of_their_own,
                 a_worker_is_answered_by_its_own_troupe,
             }
+            keys {
+                messages_with_one_key_go_to_one_worker_in_order,
+                keys_spread_over_as_many_workers_as_there_may_be,
+                a_message_waits_for_the_worker_of_its_key_though_others_are_idle,
+                a_new_key_goes_to_the_worker_that_has_least_to_do,
+                messages_without_a_key_go_to_any_worker_in_their_turn,
+                a_key_whose_worker_dies_gets_another_and_keeps_its_order,
+                a_failure_does_not_hold_up_its_key,
+                a_key_that_cannot_be_had_is_poison,
+                what_waits_for_a_key_counts_towards_the_limit,
+                what_waits_for_a_key_at_the_exit_comes_back,
+                keys_of_a_dismissed_worker_move_with_what_waits,
+                raising_max_count_takes_no_key_from_its_worker,
+                keys_beyond_the_limit_are_forgotten_but_not_while_they_have_messages,
+                a_named_troupe_can_have_keys,
+                a_limit_of_keys_is_checked,
+            }
         }
     };
 }
@@ -70,7 +87,13 @@ pub(crate) use every_scenario;
 
 /// The types of actors that have parameters: they are not found by themselves.
 pub(crate) fn actor_types() -> ActorTypes {
-    together([Troupe::<Bee>::types(), failures::actor_types(), pool::actor_types(), progress::actor_types()])
+    together([
+        Troupe::<Bee>::types(),
+        failures::actor_types(),
+        keys::actor_types(),
+        pool::actor_types(),
+        progress::actor_types(),
+    ])
 }
 
 pub(crate) fn together<const N: usize>(parts: [ActorTypes; N]) -> ActorTypes {

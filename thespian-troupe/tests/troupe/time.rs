@@ -1,12 +1,16 @@
 //! How long it takes, in virtual time, and random deaths in a storm.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use thespian_core::{Actor, ActorStatus, StatusReq, actors};
+use serde::{Deserialize, Serialize};
+use thespian_core::{
+    Actor, ActorAddress, ActorStatus, AnyMessage, Context, Message, StatusReq, WakeupMessage, actor, actors,
+};
 use thespian_sim::{Faults, Random, Sim};
 use thespian_transient::Transient;
-use thespian_troupe::{Troupe, TroupeSettings};
+use thespian_troupe::{Key, Keyed, KeyedTroupe, Troupe, TroupeSettings, WorkInProgress};
 
 use crate::ground::{Bee, Echo, Ground, Hold, SOON, Slow, World, settings, storm};
 use crate::pool::Hive;
@@ -138,6 +142,98 @@ fn every_message_is_answered_though_workers_die_and_do_not_start() {
         assert_eq!(answers.len(), 60, "seed {seed}: {answers:?}\n{}", sim.trace().join("\n"));
         drop(bees);
         ground.finish();
+    }
+}
+
+#[test]
+fn what_has_one_key_is_done_in_order_and_one_at_a_time_though_workers_die() {
+    let mut again = 0;
+    for seed in 0..30 {
+        let faults = Faults { loss: 0.0, start_failure: 0.2, ..storm() };
+        let ground = Ground::on(Sim::new(seed));
+        // So few keys are remembered that all are forgotten as soon as they may be.
+        let settings = TroupeSettings { redelivery_limit: 50, key_limit: 1, ..settings(4, 1) };
+        let troupe = ground.system.create(KeyedTroupe::<Scribe>::of(settings).unwrap()).unwrap();
+        let scribes = ground.asker(troupe);
+        let sim = ground.sim();
+        sim.set_faults(faults);
+        let mut random = Random::new(seed);
+        for number in 0..80 {
+            let time = Duration::from_millis(random.below(20));
+            scribes.tell(Line { run: seed, key: random.below(6), number, time });
+            if random.chance(0.3) {
+                sim.run_for(Duration::from_millis(random.below(60))).unwrap();
+                let workers: Vec<_> = sim.actors().into_iter().filter(|actor| *actor != troupe).collect();
+                if let Some(worker) = workers.get(random.below(5) as usize) {
+                    sim.kill(worker);
+                }
+            }
+        }
+        let mut missing: BTreeSet<u64> = (0..80).collect();
+        while !missing.is_empty() {
+            missing.remove(&scribes.take::<Line>().number);
+        }
+        again += Scribe::check(seed);
+        drop(scribes);
+        ground.finish();
+    }
+    assert!(again > 100, "{again} lines were begun by another worker too");
+}
+
+/// A line of a text for its key, which takes a while to write. Answered with the same.
+#[derive(Clone, Debug, Serialize, Deserialize, Message)]
+struct Line {
+    run: u64,
+    key: u64,
+    number: u64,
+    time: Duration,
+}
+
+/// Writes lines into a book, the beginning and the end of each.
+#[derive(Default)]
+struct Scribe {
+    line: Option<(ActorAddress, Line, WorkInProgress)>,
+}
+
+static BOOK: Mutex<Vec<(Line, bool)>> = Mutex::new(Vec::new());
+
+#[actor]
+impl Scribe {
+    fn begin(&mut self, line: &Line, ctx: &mut Context<'_>) {
+        BOOK.lock().unwrap().push((line.clone(), false));
+        self.line = Some((ctx.sender(), line.clone(), WorkInProgress::begin(ctx)));
+        ctx.wakeup_after(line.time);
+    }
+
+    fn end(&mut self, _: &WakeupMessage, ctx: &mut Context<'_>) {
+        if let Some((asker, line, _)) = self.line.take() {
+            BOOK.lock().unwrap().push((line.clone(), true));
+            ctx.send(&asker, line);
+        }
+    }
+}
+
+impl Keyed for Scribe {
+    fn key(message: &AnyMessage) -> Option<Key> {
+        message.downcast_ref::<Line>().map(|line| Key::of(&line.key))
+    }
+}
+
+impl Scribe {
+    /// Each line of a key is begun after the end of the one before, and those that a worker has died of once more. Returns how
+    /// many these are.
+    fn check(run: u64) -> usize {
+        let book: Vec<_> = BOOK.lock().unwrap().iter().filter(|(line, _)| line.run == run).cloned().collect();
+        let mut last: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
+        let mut again = 0;
+        for (line, is_end) in book {
+            let before = last.insert(line.key, (line.number, is_end));
+            let Some((number, has_ended)) = before else { continue };
+            again += usize::from(!is_end && line.number == number);
+            let in_turn = line.number == number || !is_end && has_ended && line.number > number;
+            assert!(in_turn, "run {run}: {line:?}, end {is_end}, after {before:?}");
+        }
+        again
     }
 }
 
