@@ -285,7 +285,7 @@ const BUFFER_KEPT: usize = 64 * 1024;
 const BATCH: u64 = 32;
 
 /// The memory of so many messages that are over is kept for others: what comes and goes while a flood is read in turns.
-const SPARES: usize = 256;
+const SPARES: usize = 1024;
 
 impl Links {
     /// No links yet.
