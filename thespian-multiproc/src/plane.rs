@@ -99,7 +99,7 @@ enum Later {
 
 /// The way to an address.
 enum Route {
-    /// The admin has said where it is without being asked. A connection is made [soon](Plane::announced).
+    /// The admin has said where it is without being asked. A connection is made [soon](Plane::announced), unless there are many.
     At(Locator),
     /// The admin has been asked. These wait: acknowledgements, which no engine keeps.
     Locating(Vec<(ActorAddress, Frame)>),
@@ -521,7 +521,11 @@ impl Plane {
             Some(_) => return,
             None => {
                 routes.insert(address, Route::At(locator.clone()));
-                return self.announced.push(address);
+                // Whoever has many ways does not use them all.
+                if routes.len() <= SWEEP {
+                    self.announced.push(address);
+                }
+                return;
             }
         };
         let waiting = std::mem::take(waiting);
