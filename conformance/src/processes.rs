@@ -144,10 +144,18 @@ impl Suite {
 /// [`Processes::builder`].
 pub fn with_method(builder: Builder) -> Builder {
     let trial = std::env::var(TRIAL).unwrap_or_default();
-    match METHODS.iter().find(|method| trial.split("::").next() == Some(method)) {
+    // Behind the base, if the trials of a program are on several.
+    let method = trial.split("::").take(2).find_map(|part| METHODS.iter().find(|method| part == **method));
+    match method {
         Some(method) => builder.capability("Process Startup Method", *method),
         None => builder,
     }
+}
+
+/// Whether the trial that this program plays is played in this way, such as `fork`: what its name begins with.
+pub fn is_trial_of(way: &str) -> bool {
+    let trial = std::env::var(TRIAL).unwrap_or_default();
+    trial.strip_prefix(way).is_some_and(|rest| rest.starts_with("::"))
 }
 
 /// Plays a trial in this program, which exists for that alone.

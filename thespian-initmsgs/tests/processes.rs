@@ -1,26 +1,27 @@
-//! Initialization messages on `multiprocTCPBase`: what holds on every base, from `initmsgs`.
+//! Initialization messages on the bases with processes: what holds on every base, from `initmsgs`.
 
 #![allow(dead_code, unused_imports, reason = "half of the included file is tests in virtual time")]
 
+#[path = "../../conformance/tests/bases/chosen.rs"]
+mod chosen;
 #[path = "initmsgs.rs"]
 mod initmsgs;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::{METHODS, Suite, with_method};
-use thespian_core::{ActorTypes, Builder};
-use thespian_multiproc::Multiproc;
-use thespian_tcp::Tcp;
+use thespian_conformance::processes::Suite;
+use thespian_core::ActorTypes;
 
+use chosen::{WAYS, put_on};
 use initmsgs::actor_types;
 use initmsgs::kit::Stage;
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).actors(actor_types()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
-    let suite = METHODS.iter().fold(suite, |suite, method| {
+    let suite = WAYS.iter().fold(suite, |suite, way| {
         initmsgs::EVERYWHERE.iter().fold(suite, |suite, (name, play)| {
-            suite.trial(method, name, move |_| {
+            suite.trial(way, name, move |_| {
                 let stage = Stage::real(put_on, actor_types());
                 play(&stage);
                 stage.finish();
@@ -28,8 +29,4 @@ fn main() -> ExitCode {
         })
     });
     suite.run()
-}
-
-fn put_on(builder: Builder) -> Builder {
-    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
 }

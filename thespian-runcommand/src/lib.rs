@@ -86,6 +86,10 @@
 //! | `timeout` | time | none | more than 0, up to [`LONGEST_TIMEOUT`] |
 //! | `report_on_start` | | no | |
 //!
+//! A base may have an end to the size of messages below what these allow (on `multiprocUDPBase` it is 65,000 bytes). A command with
+//! more input than that is refused to whoever sends it, and a result with more output comes to nobody but as poison to this
+//! actor: there, `max_bufsize` belongs below 30,000.
+//!
 //! Settings that are not allowed are typed errors: of an actor when it is specified or created, of a command in its result
 //! ([`Ending::Refused`]), or before that by [`Command::check`].
 //!

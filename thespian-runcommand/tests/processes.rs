@@ -1,11 +1,13 @@
-//! What the actor does with commands on `multiprocTCPBase`, where it watches them in a process of its own: the scenarios
-//! of the other bases, from `commands`.
+//! What the actor does with commands on the bases where it watches them in a process of its own: the scenarios of the other
+//! bases, from `commands`, and how a system on TCP logs and ends.
 
 #![allow(dead_code, unused_imports, reason = "the included files have more, for the other bases")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod kit;
 
+#[path = "../../conformance/tests/bases/chosen.rs"]
+mod chosen;
 #[path = "commands/ground.rs"]
 mod ground;
 #[path = "commands/logs.rs"]
@@ -33,11 +35,20 @@ use thespian_multiproc::{LogFile, Logging, Multiproc};
 use thespian_runcommand::{Command, CommandResult, CommandStarted, Ending, RunCommand};
 use thespian_tcp::Tcp;
 
+use chosen::{UDP, WAYS, put_on};
 use ground::{Ground, SOON};
 use scenarios::{every_scenario, every_scenario_with_a_watch};
 
 /// Collects the log of the process that the test is in, which is not the actor's; [`without_a_logger_the_systems_log_has_it`] has its place.
 const ELSEWHERE: &str = "logs::without_a_logger_the_processs_log_is_used";
+
+/// Those with input or results that do not fit into a datagram, which is refused to whoever sends it.
+const LARGE: &[&str] = &[
+    "streams::large_input_meets_large_output",
+    "streams::input_that_nobody_reads_is_no_error",
+    "streams::partial_output_is_whole_where_the_result_is_cut",
+    "responsive::a_flood_of_output_does_not_hide_an_abort",
+];
 
 type Scenario = (&'static str, fn(&mut Ground));
 
@@ -57,15 +68,18 @@ fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
     let played = || SCENARIOS.iter().chain(WITH_A_WATCH).filter(|(name, _)| *name != ELSEWHERE);
-    let suite = METHODS.iter().fold(suite, |suite, method| {
-        played()
-            .fold(suite, |suite, (name, play)| {
-                suite.trial(method, name, move |_| {
-                    let mut ground = Ground::on(put_on, Default::default());
-                    play(&mut ground);
-                    ground.finish();
-                })
+    let suite = WAYS.iter().fold(suite, |suite, way| {
+        let fits = |name: &str| *way != UDP || !LARGE.contains(&name);
+        played().filter(|(name, _)| fits(name)).fold(suite, |suite, (name, play)| {
+            suite.trial(way, name, move |_| {
+                let mut ground = Ground::on(put_on, Default::default());
+                play(&mut ground);
+                ground.finish();
             })
+        })
+    });
+    let suite = METHODS.iter().fold(suite, |suite, method| {
+        suite
             .trial(method, "without_a_logger_the_systems_log_has_it", without_a_logger_the_systems_log_has_it)
             .trial(
                 method,
@@ -74,10 +88,6 @@ fn main() -> ExitCode {
             )
     });
     suite.run()
-}
-
-fn put_on(builder: Builder) -> Builder {
-    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
 }
 
 fn without_a_logger_the_systems_log_has_it(processes: &Processes) {

@@ -1,24 +1,23 @@
-//! Transient actors on `multiprocTCPBase`, where an actor that exits takes its process along.
+//! Transient actors on the bases where an actor that exits takes its process along.
 //!
 //! - What holds on every base, from `transient`.
 //! - What only processes can show.
 
 #![allow(dead_code, unused_imports, reason = "half of the included file is tests in virtual time")]
 
+#[path = "../../conformance/tests/bases/chosen.rs"]
+mod chosen;
 #[path = "transient.rs"]
 mod transient;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use thespian_conformance::processes::{
-    LINGER, METHODS, Process, Processes, Suite, eventually, pid_of, with_method,
-};
-use thespian_core::{ActorTypes, Builder};
-use thespian_multiproc::Multiproc;
-use thespian_tcp::Tcp;
+use thespian_conformance::processes::{LINGER, Process, Processes, Suite, eventually, pid_of};
+use thespian_core::ActorTypes;
 use thespian_transient::{Transient, TransientIdle};
 
+use chosen::{WAYS, put_on};
 use transient::kit::{Scenario, Stage};
 use transient::{Brief, Probe, Use, actor_types, use_it};
 
@@ -26,8 +25,8 @@ fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).actors(actor_types()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
     let scenarios = || transient::EVERYWHERE.iter().chain(ONLY_HERE);
-    let suite = METHODS.iter().fold(suite, |suite, method| {
-        scenarios().fold(suite, |suite, (name, play)| suite.trial(method, name, move |_| on_stage(*play)))
+    let suite = WAYS.iter().fold(suite, |suite, way| {
+        scenarios().fold(suite, |suite, (name, play)| suite.trial(way, name, move |_| on_stage(*play)))
     });
     suite.run()
 }
@@ -37,10 +36,6 @@ const ONLY_HERE: &[Scenario] = &[
     ("its_process_goes_after_the_first_message", its_process_goes_after_the_first_message),
     ("its_process_goes_after_the_last_message", its_process_goes_after_the_last_message),
 ];
-
-fn put_on(builder: Builder) -> Builder {
-    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
-}
 
 fn on_stage(play: fn(&Stage)) {
     let stage = Stage::real(put_on, actor_types());

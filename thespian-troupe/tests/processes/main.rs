@@ -1,10 +1,12 @@
-//! What troupes do on `multiprocTCPBase`, where each worker has a process of its own that can be killed.
+//! What troupes do on the bases where each worker has a process of its own that can be killed.
 //!
 //! - The scenarios of the other bases, from `tests/troupe`. Those in which a worker dies kill its process.
 //! - `parallel`: what only processes can show.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../../../conformance/tests/bases/chosen.rs"]
+mod chosen;
 #[path = "../troupe/failures.rs"]
 mod failures;
 #[expect(dead_code, reason = "the other bases have uses for more")]
@@ -22,11 +24,10 @@ mod scenarios;
 
 use std::process::ExitCode;
 
-use thespian_conformance::processes::{METHODS, ProcessScenario, Suite, kill_actor, with_method};
-use thespian_core::{ActorTypes, Builder};
-use thespian_multiproc::Multiproc;
-use thespian_tcp::Tcp;
+use thespian_conformance::processes::{ProcessScenario, Suite, kill_actor};
+use thespian_core::ActorTypes;
 
+use chosen::{WAYS, put_on};
 use ground::{Ground, Plain};
 use scenarios::every_scenario;
 
@@ -48,14 +49,10 @@ every_scenario!(trials);
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(actor_types()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
-    let suite = METHODS.iter().fold(suite, |suite, method| {
-        suite.scenarios(method, SCENARIOS).scenarios(method, parallel::SCENARIOS)
-    });
+    let suite = WAYS
+        .iter()
+        .fold(suite, |suite, way| suite.scenarios(way, SCENARIOS).scenarios(way, parallel::SCENARIOS));
     suite.run()
-}
-
-fn put_on(builder: Builder) -> Builder {
-    with_method(builder.base(Multiproc::new(Tcp::default())).capability(thespian_tcp::ADMIN_PORT, 0))
 }
 
 fn actor_types() -> ActorTypes {

@@ -71,7 +71,7 @@ pub(crate) fn actor_types() -> ActorTypes {
 }
 
 fn real() -> Ground {
-    Ground::real(Plain { on: crate::put_on, kill: Some(kill_actor) })
+    Ground::real(Plain { on: crate::chosen::put_on, kill: Some(kill_actor) })
 }
 
 fn fifty_two_jobs(processes: &Processes) {
