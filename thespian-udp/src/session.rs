@@ -44,7 +44,7 @@ const ADMIN_ASKS: Duration = Duration::from_secs(2);
 /// How long another machine may say nothing to questions, or take no control message.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// After how many datagrams a session is to have a [lane](crate::port::lanes) of its own.
+/// After how many datagrams a session is to have a lane (`port/lanes.rs`) of its own.
 const MUCH: u64 = 64;
 
 /// How many of the datagrams that were sent last the other side may say it has no session for.

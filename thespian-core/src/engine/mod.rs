@@ -8,7 +8,7 @@
 //! | [`Host`] | one actor: its mailbox, attempts, children, wakeups, outgoing messages |
 //! | [`Admin`] | one system: which actors there are, names, capabilities, dead letters, shutdown |
 //! | [`Endpoint`] | one outside caller: what came for it |
-//! | [`Links`](link::Links) | inside hosts and endpoints: delivery between processes, once and in order |
+//! | [`Links`] | inside hosts and endpoints: delivery between processes, once and in order |
 //!
 //! # The calls
 //!
