@@ -41,7 +41,7 @@ pub fn dispatch<D: Dispatch>(actor: &mut D, message: &AnyMessage, ctx: &mut Cont
 #[inline]
 pub fn try_handler<M: Message>(level: Level<'_>, handler: impl FnOnce(&M) -> Handled) -> Option<Handled> {
     // Others may want the value of a message that is not done with: the next handler, or another attempt.
-    match level.with(handler, |handled| !matches!(handled, Ok(Flow::Done)))? {
+    match level.with(handler, |handled| matches!(handled, Ok(Flow::Super) | Err(_)))? {
         Ok(Ok(Flow::Super)) => None,
         Ok(handled) => Some(handled),
         Err(error) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thespian_core::engine::{Live, ToAdmin, ToHost};
-use thespian_core::transport::Locator;
+use thespian_core::transport::{Interest, Locator};
 use thespian_core::{
     ActorAddress, ActorSpec, AnyMessage, Capabilities, Counters, DeadReason, DecodeLimits, Error, Limits,
     SpecificationProblem, SystemId, Value,
@@ -224,15 +224,23 @@ impl Channel {
         self.written < self.outgoing.len()
     }
 
-    /// Says something, when the other side has room for it.
-    pub(crate) fn say(&mut self, bytes: &[u8]) {
+    /// How it is to be watched.
+    pub(crate) fn interest(&self) -> Interest {
+        if self.has_unwritten() { Interest::Both } else { Interest::Readable }
+    }
+
+    /// Says something, when the other side has room for it. Whether it begins to wait for that: then it is to be watched for
+    /// room, which is seldom wanted and so not asked for before.
+    pub(crate) fn say(&mut self, bytes: &[u8]) -> bool {
         if self.closed {
-            return;
+            return false;
         }
+        let waited = self.has_unwritten();
         let length = u32::try_from(bytes.len()).expect("LONGEST fits in 32 bits");
         self.outgoing.extend_from_slice(&length.to_le_bytes());
         self.outgoing.extend_from_slice(bytes);
         self.flush();
+        !waited && self.has_unwritten()
     }
 
     /// Says something, and waits until the other side has room for it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use thespian_core::engine::link::{Frame, FrameRef};
 use thespian_core::engine::{Departing, Outputs, ToAdmin};
-use thespian_core::transport::{Interest, Locator, PeerId, Port, PortEvent};
+use thespian_core::transport::{Locator, PeerId, Port, PortEvent};
 use thespian_core::{ActorAddress, DeadReason, Limits, Time};
 
 use crate::carried::Carried;
@@ -173,7 +173,7 @@ impl Plane {
     ) -> Plane {
         if let AdminLink::Channel(channel) = &admin {
             // It is open: the process was born with it.
-            let _ = port.watch(channel.descriptor(), CONTROL, Interest::Readable);
+            let _ = port.watch(channel.descriptor(), CONTROL, channel.interest());
         }
         Plane {
             port,
@@ -257,10 +257,8 @@ impl Plane {
     fn say_encoded(&mut self, bytes: Vec<u8>) {
         match &mut self.admin {
             AdminLink::Channel(channel) => {
-                channel.say(&bytes);
-                if channel.has_unwritten() {
-                    // From now on it is told when there is room. That is seldom wanted, so it is not asked for before.
-                    let _ = self.port.watch(channel.descriptor(), CONTROL, Interest::Both);
+                if channel.say(&bytes) {
+                    let _ = self.port.watch(channel.descriptor(), CONTROL, channel.interest());
                 }
             }
             AdminLink::Peer(peer) => self.port.control(*peer, bytes),

@@ -9,7 +9,7 @@ use thespian_core::{
 
 use crate::keys::Keyed;
 use crate::settings::TroupeSettings;
-use crate::troupe::{Troupe, TroupeStart};
+use crate::troupe::{Troupe, TroupeStart, specified};
 
 /// A [`Troupe`] in which messages with the same [`Key`](crate::Key) go to the same worker, while it lives: in the order in
 /// which they came, and one at a time. See the [crate](crate#messages-that-belong-together).
@@ -93,9 +93,7 @@ impl<W: Keyed> KeyedTroupe<W> {
     ///
     /// As [`TroupeSettings::check`].
     pub fn with(settings: TroupeSettings, argument: W::Start) -> Result<ActorSpec, Error> {
-        let requirements = settings.requirements.clone();
-        let start = TroupeStart::new(settings, argument)?;
-        Ok(ActorSpec::of::<KeyedTroupe<W>>().start(start).requirements(requirements))
+        specified::<KeyedTroupe<W>>(settings, argument)
     }
 }
 

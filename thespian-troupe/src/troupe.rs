@@ -154,6 +154,16 @@ impl TroupeStart {
     }
 }
 
+/// Specifies a troupe, with keys or without.
+pub(crate) fn specified<T: Actor<Start = TroupeStart>>(
+    settings: TroupeSettings,
+    argument: impl IntoMessage,
+) -> Result<ActorSpec, Error> {
+    let requirements = settings.requirements.clone();
+    let start = TroupeStart::new(settings, argument)?;
+    Ok(ActorSpec::of::<T>().start(start).requirements(requirements))
+}
+
 impl<W: Actor> Troupe<W> {
     /// The actor types of such a troupe, for programs whose actors have processes of their own: these know by name what
     /// the program's `main` gives them, and generic types cannot register themselves. The same as `actors![Troupe<W>]`: the types
@@ -185,9 +195,7 @@ impl<W: Actor> Troupe<W> {
     /// As [`TroupeSettings::check`].
     pub fn with(settings: TroupeSettings, argument: W::Start) -> Result<ActorSpec, Error> {
         const { helpers::<W>() };
-        let requirements = settings.requirements.clone();
-        let start = TroupeStart::new(settings, argument)?;
-        Ok(ActorSpec::of::<Troupe<W>>().start(start).requirements(requirements))
+        specified::<Troupe<W>>(settings, argument)
     }
 
     /// The same troupe, with keys.

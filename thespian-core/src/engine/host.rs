@@ -704,7 +704,11 @@ impl Host {
             }
             match letters.next_at(index) {
                 Some((to, names, bytes)) => self.send_letter(now, to, names, bytes, out),
-                None => envelopes.by_ref().take(1).for_each(|envelope| self.send(now, envelope, out)),
+                None => {
+                    if let Some(envelope) = envelopes.next() {
+                        self.send(now, envelope, out);
+                    }
+                }
             }
         }
         others.for_each(|(_, other)| self.release_other(now, other, out));

@@ -330,7 +330,7 @@ impl Links {
         envelope: Envelope,
         out: &mut Outputs,
     ) -> Result<(), (Envelope, Refusal)> {
-        let (names, bytes) = match self.encode(&envelope) {
+        let (names, large) = match self.encode(&envelope) {
             Ok(encoded) => encoded,
             Err(refusal) => return Err((envelope, refusal)),
         };
@@ -342,8 +342,12 @@ impl Links {
             let text = format!("a message panicked when it was dropped: {}", failure.details());
             out.effect(Effect::Log(Log { level: log::Level::Error, actor: self.me, text }));
         }
-        let (names, bytes) = (&names, PayloadRef::Kept(&bytes));
-        self.keep(now, &to, lane, Draft { number, by_runtime, repeated, names, bytes }, out);
+        let buffer = mem::take(&mut self.buffer);
+        let bytes = large.as_ref().map_or(PayloadRef::Read(&buffer), PayloadRef::Kept);
+        self.keep(now, &to, lane, Draft { number, by_runtime, repeated, names: &names, bytes }, out);
+        if buffer.capacity() <= BUFFER_KEPT {
+            self.buffer = buffer;
+        }
         Ok(())
     }
 
@@ -382,7 +386,9 @@ impl Links {
         self.due = self.due.min(link.due());
     }
 
-    fn encode(&mut self, envelope: &Envelope) -> Result<(TypeNames, Payload), Refusal> {
+    /// The names of a message, and its bytes if they are many: a large one takes the buffer, and the next gets another. Few are
+    /// in the buffer.
+    fn encode(&mut self, envelope: &Envelope) -> Result<(TypeNames, Option<Payload>), Refusal> {
         let (buffer, known) = (&mut self.buffer, &mut self.names);
         buffer.clear();
         // The one thing that engines call and users write: it is run like all their code.
@@ -395,17 +401,11 @@ impl Links {
         });
         let names = encoded.map_err(Refusal::NotEncodable)?;
         let size = self.buffer.len();
-        // A large message keeps the buffer as it is, and the next gets another.
-        let whole = (self.buffer.capacity() > BUFFER_KEPT).then(|| mem::take(&mut self.buffer));
+        let whole = (size > BUFFER_KEPT).then(|| mem::take(&mut self.buffer));
         if size > self.limits.message_size {
             return Err(Refusal::TooLarge { size });
         }
-        let bytes = match whole {
-            Some(whole) if size > BUFFER_KEPT => Payload::from(whole),
-            Some(whole) => Payload::from(&whole[..]),
-            None => Payload::from(&self.buffer[..]),
-        };
-        Ok((names, bytes))
+        Ok((names, whole.map(Payload::from)))
     }
 
     // -- what comes --------------------------------------------------------------------------------------------

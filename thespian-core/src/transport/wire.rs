@@ -194,22 +194,14 @@ impl Encoder {
             return Some(NOBODY);
         }
         match &mut self.0 {
-            None => put(out, IN_FULL),
             Some(tables) => {
                 let hash = spread(address.slot() ^ address.generation().rotate_left(32));
-                match tables.addresses.place(hash, address) {
-                    Place::Known(at) => {
-                        let code = 2 + 2 * at as u64;
-                        put(out, code);
-                        return Some(code);
-                    }
-                    Place::New(at) => {
-                        // It may have taken the place of another.
-                        tables.last = None;
-                        put(out, 3 + 2 * at as u64);
-                    }
+                let place = tables.addresses.place(hash, address);
+                if let Some(code) = tables.put_place(out, place) {
+                    return Some(code);
                 }
             }
+            None => put(out, IN_FULL),
         }
         // Plain data of msgs: it always encodes.
         let _ = encode_into(address, out);
@@ -220,16 +212,9 @@ impl Encoder {
     fn names(&mut self, out: &mut Vec<u8>, names: &TypeNames) -> Option<u64> {
         match &mut self.0 {
             Some(tables) if size_of_names(names) <= INTERNED_NAMES_SIZE => {
-                match tables.names.place(hash_of_names(names), names) {
-                    Place::Known(at) => {
-                        let code = 2 + 2 * at as u64;
-                        put(out, code);
-                        return Some(code);
-                    }
-                    Place::New(at) => {
-                        tables.last = None;
-                        put(out, 3 + 2 * at as u64);
-                    }
+                let place = tables.names.place(hash_of_names(names), names);
+                if let Some(code) = tables.put_place(out, place) {
+                    return Some(code);
                 }
             }
             _ => put(out, IN_FULL),
@@ -240,6 +225,26 @@ impl Encoder {
             out.extend_from_slice(name.as_bytes());
         }
         None
+    }
+}
+
+impl SentTables {
+    /// Appends the place of something in its table. What that is written as, if the other side has it there.
+    #[inline]
+    fn put_place(&mut self, out: &mut Vec<u8>, place: Place) -> Option<u64> {
+        match place {
+            Place::Known(at) => {
+                let code = 2 + 2 * at as u64;
+                put(out, code);
+                Some(code)
+            }
+            Place::New(at) => {
+                // It may have taken the place of another.
+                self.last = None;
+                put(out, 3 + 2 * at as u64);
+                None
+            }
+        }
     }
 }
 

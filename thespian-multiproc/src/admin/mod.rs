@@ -424,12 +424,10 @@ impl AdminProcess {
         match who {
             Who::Client(peer) => self.port.control(peer, bytes),
             Who::Actor(address) => {
-                if let Some(channel) = self.slots.actor(&address).and_then(|actor| actor.channel.as_mut()) {
-                    channel.say(&bytes);
-                    if channel.has_unwritten() {
-                        // From now on it is told when there is room. That is seldom wanted, so it is not asked for before.
-                        let _ = self.port.watch(channel.descriptor(), address.slot(), Interest::Both);
-                    }
+                if let Some(channel) = self.slots.actor(&address).and_then(|actor| actor.channel.as_mut())
+                    && channel.say(&bytes)
+                {
+                    let _ = self.port.watch(channel.descriptor(), address.slot(), channel.interest());
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use nix::unistd::Pid;
 use thespian_core::engine::{AdminInput, Launch, LaunchError, Live};
-use thespian_core::transport::{Interest, Locator};
+use thespian_core::transport::Locator;
 use thespian_core::{ActorAddress, ExitCause, Failure, StartError};
 
 use super::AdminProcess;
@@ -48,7 +48,7 @@ impl AdminProcess {
         let Begun { pid, word } = begun.map_err(|error| format!("no process for it: {error}"))?;
         let channel = Channel::new(ours).map_err(|error| format!("no control channel: {error}"))?;
         // It is open: it has just been made.
-        let _ = self.port.watch(channel.descriptor(), address.slot(), Interest::Readable);
+        let _ = self.port.watch(channel.descriptor(), address.slot(), channel.interest());
         self.pids.insert(pid, address);
         if let Some(actor) = self.slots.actor(&address) {
             actor.pid = Some(pid);

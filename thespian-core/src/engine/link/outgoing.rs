@@ -328,7 +328,7 @@ impl Outgoing {
         let done = handled.saturating_sub(self.first()).min(self.flight.len() as u64) as usize;
         let mut counted = 0;
         let before = self.flight_bytes;
-        // Looked at and dropped where they are: they are large to move, and this is every message's way.
+        // Looked at and dropped where they are: this is every message's way.
         for kept in self.flight.range(..done) {
             self.flight_bytes -= kept.stored.len();
             counted += u32::from(!kept.by_runtime);
