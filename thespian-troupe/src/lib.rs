@@ -118,6 +118,7 @@
 
 mod keyed;
 mod keys;
+mod ledger;
 mod named;
 mod pool;
 mod progress;

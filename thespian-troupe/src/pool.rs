@@ -23,9 +23,15 @@ pub(crate) struct Pool {
     queued: usize,
     /// Which keys belong to which worker; none in a troupe without keys.
     keys: Keys,
-    /// The memory of copies that nobody needs any more, for others: no more of them than workers.
+    /// The memory of copies that nobody needs any more, for others: no more of them than workers, or [`SPARES`].
     spares: Vec<SpareMessage>,
+    /// The places of those that can have more than they have, each once, and perhaps of others.
+    open: VecDeque<u32>,
+    turns: u64,
 }
+
+/// So many spares are kept at least: workers in other processes are given several messages at the same time.
+const SPARES: usize = 256;
 
 /// A worker.
 pub(crate) struct Member {
@@ -38,6 +44,15 @@ pub(crate) struct Member {
     envelope: Option<Envelope>,
     key: Option<Key>,
     deaths: u32,
+    turn: u64,
+    /// What it was sent together with that, with the turns. The troupe has not heard of any of it.
+    ahead: VecDeque<(u64, Job)>,
+    /// How much it likes to have at the same time.
+    room: u32,
+    /// Whether it is listed as one that can have more.
+    is_open: bool,
+    /// Whether it is to have nothing else before this is over.
+    is_alone: bool,
     /// What waits for it, because it has its keys; in the order in which it came.
     queue: VecDeque<Job>,
     /// Whether it has said something, and so has started.
@@ -46,8 +61,8 @@ pub(crate) struct Member {
     pub(crate) has_tray: bool,
     /// The asker that the tray names at its place.
     pub(crate) last_asker: ActorAddress,
-    /// What it was at work on when the troupe last looked.
-    seen_at: Option<Ticket>,
+    /// The last turn before the troupe last looked for what takes long.
+    asked_at: u64,
     /// Why its job came back while nobody knows whether it ever started.
     failure: Option<Box<str>>,
 }
@@ -68,6 +83,14 @@ pub(crate) struct Job {
     pub(crate) key: Option<Key>,
     /// How many workers have died of it.
     pub(crate) deaths: u32,
+    /// Whether a worker has died that had it together with others, one of which it may have died of.
+    pub(crate) is_suspect: bool,
+}
+
+/// Where in a worker's batch something is.
+enum Found {
+    First,
+    Ahead(usize),
 }
 
 /// How a worker is done.
@@ -84,7 +107,7 @@ impl Job {
     pub(crate) fn new(number: u64, asker: &ActorAddress, message: AnyMessage, key: Option<Key>) -> Job {
         let mut envelope = message.seal(&ActorAddress::NOBODY, asker);
         envelope.set_number(number);
-        Job { envelope, key, deaths: 0 }
+        Job { envelope, key, deaths: 0, is_suspect: false }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -103,9 +126,14 @@ impl Job {
         self.envelope.into_message()
     }
 
-    /// How a worker at this place names it.
-    pub(crate) fn ticket(&self, place: u32) -> Ticket {
-        Ticket { work: self.number(), place, attempt: self.deaths }
+    /// How a worker at this place names it, when this is its turn.
+    pub(crate) fn ticket(&self, place: u32, turn: u64) -> Ticket {
+        Ticket { work: self.number(), place, turn }
+    }
+
+    /// Whether nobody else's job is to suffer if a worker dies of it.
+    pub(crate) fn goes_alone(&self) -> bool {
+        self.is_suspect || self.deaths > 0
     }
 }
 
@@ -113,13 +141,27 @@ impl Member {
     /// What it is at work on, at this place.
     fn ticket(&self, place: u32) -> Option<Ticket> {
         let envelope = self.envelope.as_ref()?;
-        Some(Ticket { work: envelope.number(), place, attempt: self.deaths })
+        Some(Ticket { work: envelope.number(), place, turn: self.turn })
     }
 
     /// Its job is not its own any more.
     fn take_job(&mut self) -> Option<Job> {
         self.failure = None;
-        self.envelope.take().map(|envelope| Job { envelope, key: self.key, deaths: self.deaths })
+        let (key, deaths) = (self.key, self.deaths);
+        self.envelope.take().map(|envelope| Job { envelope, key, deaths, is_suspect: false })
+    }
+
+    /// Whether it can have another one with what it has.
+    fn has_room(&self) -> bool {
+        self.doing == Doing::Work && !self.is_alone && (self.ahead.len() as u32) + 1 < self.room
+    }
+
+    fn set_job(&mut self, job: Job, turn: u64) {
+        self.is_alone = job.goes_alone();
+        self.envelope = Some(job.envelope);
+        self.key = job.key;
+        self.deaths = job.deaths;
+        self.turn = turn;
     }
 }
 
@@ -150,10 +192,18 @@ impl Pool {
         self.places.iter().flatten().map(|member| member.address)
     }
 
-    /// What the worker at this address is at work on, if it is the work with this ticket.
-    pub(crate) fn current(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<Ticket> {
+    /// Whether the worker at this address has the work with this ticket.
+    pub(crate) fn holds(&mut self, worker: ActorAddress, ticket: Ticket) -> bool {
+        self.find(worker, ticket).is_some()
+    }
+
+    fn find(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<Found> {
         let member = self.at(ticket.place).filter(|member| member.address == worker)?;
-        member.ticket(ticket.place).filter(|current| current.work == ticket.work)
+        let first = member.ticket(ticket.place)?;
+        if first == ticket {
+            return Some(Found::First);
+        }
+        member.ahead.iter().position(|(turn, _)| *turn == ticket.turn).map(Found::Ahead)
     }
 
     /// What the worker at this address has been sent bare.
@@ -162,16 +212,19 @@ impl Pool {
         self.places[place].as_ref().filter(|member| member.has_tray)?.ticket(place as u32)
     }
 
-    /// Those that are still at work on what they were the last time that this was asked, and could be cut off.
-    pub(crate) fn slow(&mut self) -> Vec<(ActorAddress, Ticket)> {
+    /// Those that could be cut off, with what they have had since before the last time that this was asked.
+    pub(crate) fn slow(&mut self) -> Vec<(ActorAddress, Vec<Ticket>)> {
         let mut slow = Vec::new();
-        for (place, member) in self.places.iter_mut().enumerate() {
+        let turns = self.turns;
+        for (member, place) in self.places.iter_mut().zip(0_u32..) {
             let Some(member) = member.as_mut().filter(|member| !member.has_tray) else { continue };
-            let ticket = member.ticket(place as u32);
-            if let Some(ticket) = ticket.filter(|_| member.seen_at == ticket) {
-                slow.push((member.address, ticket));
+            let others = member.ahead.iter().map(|(turn, job)| job.ticket(place, *turn));
+            let tickets = member.ticket(place).into_iter().chain(others);
+            let tickets: Vec<Ticket> = tickets.filter(|ticket| ticket.turn <= member.asked_at).collect();
+            if !tickets.is_empty() {
+                slow.push((member.address, tickets));
             }
-            member.seen_at = ticket;
+            member.asked_at = turns;
         }
         slow
     }
@@ -196,11 +249,16 @@ impl Pool {
             envelope: None,
             key: None,
             deaths: 0,
+            turn: 0,
+            ahead: VecDeque::new(),
+            room: 1,
+            is_open: false,
+            is_alone: false,
             queue: VecDeque::new(),
             has_started: false,
             has_tray: false,
             last_asker: ActorAddress::NOBODY,
-            seen_at: None,
+            asked_at: 0,
             failure: None,
         });
         if let Some(place) = self.vacant.pop() {
@@ -242,18 +300,75 @@ impl Pool {
         }
     }
 
-    /// A worker gets a job.
+    /// The turn of the next work that does not go bare.
+    pub(crate) fn next_turn(&mut self) -> u64 {
+        self.turns += 1;
+        self.turns
+    }
+
+    /// A worker gets a job, with the turn that its ticket says.
     #[inline(always)]
-    pub(crate) fn begin(&mut self, place: u32, job: Job) {
+    pub(crate) fn begin(&mut self, place: u32, job: Job, turn: u64) {
         self.busy += 1;
         let member = self.member(place);
         member.doing = Doing::Work;
-        member.envelope = Some(job.envelope);
-        member.key = job.key;
-        member.deaths = job.deaths;
+        member.set_job(job, turn);
     }
 
-    /// The worker at this place is done with its job, if it has one. It has to begin something, to rest or to leave.
+    /// The same for one that may have a job already.
+    pub(crate) fn begin_with(&mut self, place: u32, job: Job, turn: u64) {
+        let member = self.member(place);
+        if member.doing == Doing::Work {
+            member.ahead.push_back((turn, job));
+        } else {
+            self.begin(place, job, turn);
+        }
+        self.reopen(place);
+    }
+
+    /// The first turn of what the worker at this place has.
+    pub(crate) fn oldest(&mut self, place: u32) -> Option<u64> {
+        self.at(place).filter(|member| member.doing == Doing::Work).map(|member| member.turn)
+    }
+
+    /// How much the worker at this place likes to have at the same time.
+    pub(crate) fn set_room(&mut self, place: u32, room: u32) {
+        self.member(place).room = room;
+        self.reopen(place);
+    }
+
+    /// Whether the worker at this place can have a job with what it has.
+    pub(crate) fn has_room(&mut self, place: u32) -> bool {
+        self.at(place).is_some_and(|member| member.has_room())
+    }
+
+    /// Whether the worker at this place has so little left of what it likes to have that it is worth a message to it: each wakes it.
+    pub(crate) fn runs_dry(&mut self, place: u32) -> bool {
+        self.at(place).is_some_and(|member| 4 * (member.ahead.len() as u32 + 1) <= member.room)
+    }
+
+    fn reopen(&mut self, place: u32) {
+        let member = self.member(place);
+        if member.has_room() && !mem::replace(&mut member.is_open, true) {
+            self.open.push_back(place);
+        }
+    }
+
+    /// A worker that can have a job with what it has, each in turn.
+    pub(crate) fn take_open(&mut self) -> Option<u32> {
+        while let Some(place) = self.open.pop_front() {
+            if let Some(member) = self.at(place) {
+                member.is_open = false;
+                if member.has_room() {
+                    return Some(place);
+                }
+            }
+        }
+        None
+    }
+
+    /// The worker at this place is done with its job, if it has one. Unless it [has another](Pool::is_at_work), it has to begin
+    /// something, to rest or to leave.
     #[inline(always)]
     pub(crate) fn end(&mut self, place: u32) -> Option<End> {
         let member = self.at(place).filter(|member| member.doing == Doing::Work)?;
@@ -261,15 +376,48 @@ impl Pool {
             return self.take_back(place).map(|job| End::Failed(job, details));
         }
         member.has_started = true;
-        member.doing = Doing::Nothing;
         let copy = member.envelope.take();
-        self.busy -= 1;
-        if let Some(copy) = copy
-            && self.spares.len() < self.places.len()
-        {
-            self.spares.push(copy.emptied());
+        self.proceed(place);
+        if let Some(copy) = copy {
+            self.keep_spare(copy);
         }
         Some(End::Done)
+    }
+
+    /// The worker at this address says that it is done with this. The same as [`end`](Pool::end), also for what is not its first.
+    pub(crate) fn end_of(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<End> {
+        match self.find(worker, ticket)? {
+            Found::First => self.end(ticket.place),
+            Found::Ahead(at) => {
+                let (_, job) = self.member(ticket.place).ahead.remove(at)?;
+                self.keep_spare(job.envelope);
+                Some(End::Done)
+            }
+        }
+    }
+
+    fn keep_spare(&mut self, copy: Envelope) {
+        if self.spares.len() < self.places.len().max(SPARES) {
+            self.spares.push(copy.emptied());
+        }
+    }
+
+    /// The first of the batch is over.
+    #[inline(always)]
+    fn proceed(&mut self, place: u32) {
+        let member = self.member(place);
+        match member.ahead.pop_front() {
+            Some((turn, job)) => member.set_job(job, turn),
+            None => {
+                member.doing = Doing::Nothing;
+                self.busy -= 1;
+            }
+        }
+    }
+
+    /// Whether the worker at this place has something to do.
+    pub(crate) fn is_at_work(&mut self, place: u32) -> bool {
+        self.at(place).is_some_and(|member| member.doing == Doing::Work)
     }
 
     /// The job of the worker at this place came back, and whether the worker lives is not known.
@@ -280,13 +428,21 @@ impl Pool {
     }
 
     /// The same, for a worker that has failed on it: the job is not done.
-    pub(crate) fn take_back(&mut self, place: u32) -> Option<Job> {
+    fn take_back(&mut self, place: u32) -> Option<Job> {
         let member = self.at(place)?;
         let job = member.take_job()?;
         member.has_started = true;
-        member.doing = Doing::Nothing;
-        self.busy -= 1;
+        self.proceed(place);
         Some(job)
+    }
+
+    /// The worker at this address has this no more, and it is not done. Unless it [has something else](Pool::is_at_work), it has to
+    /// begin something, to rest or to leave.
+    pub(crate) fn take_out(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<Job> {
+        match self.find(worker, ticket)? {
+            Found::First => self.take_back(ticket.place),
+            Found::Ahead(at) => self.member(ticket.place).ahead.remove(at).map(|(_, job)| job),
+        }
     }
 
     /// The worker at this place looks at the troupe's tray.
@@ -324,11 +480,11 @@ impl Pool {
         member.address
     }
 
-    /// A worker is gone. Returns the job that it had. What waits for it is to be [taken](Pool::take_queue) before.
-    pub(crate) fn remove(&mut self, worker: ActorAddress) -> Option<Job> {
-        let at = self.place_of(worker)?;
+    /// A worker is gone. Returns the jobs that it had. What waits for it is to be [taken](Pool::take_queue) before.
+    pub(crate) fn remove(&mut self, worker: ActorAddress) -> Vec<Job> {
+        let Some(at) = self.place_of(worker) else { return Vec::new() };
         self.keys.vacate(at as u32);
-        let mut member = self.places[at].take()?;
+        let Some(mut member) = self.places[at].take() else { return Vec::new() };
         let place = at as u32;
         self.vacant.push(place);
         match member.doing {
@@ -336,7 +492,8 @@ impl Pool {
             Doing::Leaving => self.leaving -= 1,
             Doing::Work => self.busy -= 1,
         }
-        member.take_job()
+        let first = member.take_job();
+        first.into_iter().chain(member.ahead.into_iter().map(|(_, job)| job)).collect()
     }
 
     // -- keys --------------------------------------------------------------------------------------------------
@@ -361,8 +518,9 @@ impl Pool {
         let members = self.places.iter().flatten();
         let pending = || {
             members.flat_map(|member| {
-                let at_work = member.key.filter(|_| member.envelope.is_some());
-                at_work.into_iter().chain(member.queue.iter().filter_map(|job| job.key))
+                let first = member.key.filter(|_| member.envelope.is_some());
+                let others = member.ahead.iter().map(|(_, job)| job).chain(&member.queue);
+                first.into_iter().chain(others.filter_map(|job| job.key))
             })
         };
         self.keys.settle(key, place, limit, pending);
@@ -381,7 +539,9 @@ impl Pool {
             Some(member) if member.doing != Doing::Leaving => Some((member, place)),
             _ => None,
         });
-        let load = |member: &Member| usize::from(member.doing == Doing::Work) + member.queue.len();
+        let load = |member: &Member| {
+            usize::from(member.doing == Doing::Work) + member.ahead.len() + member.queue.len()
+        };
         staying
             .min_by_key(|(member, place)| (load(member), self.keys.count_at(*place)))
             .map(|(_, place)| place)
@@ -397,6 +557,11 @@ impl Pool {
     pub(crate) fn enqueue(&mut self, place: u32, job: Job) {
         self.queued += 1;
         insert_in_turn(&mut self.member(place).queue, job);
+    }
+
+    /// How many jobs wait for the worker at this place.
+    pub(crate) fn queue_len(&mut self, place: u32) -> usize {
+        self.at(place).map_or(0, |member| member.queue.len())
     }
 
     /// The next job that waits for the worker at this place, if it came before this number.

@@ -17,6 +17,9 @@ const MOST_REDELIVERIES: u32 = 100;
 /// The most keys a troupe can be allowed to remember.
 const MOST_KEYS: u32 = 1_000_000;
 
+/// The most messages that a worker can be allowed to have at the same time.
+const MOST_AHEAD: u32 = 1000;
+
 /// The longest that a worker can be kept idle.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -52,6 +55,10 @@ pub struct TroupeSettings {
     /// time that it has passed. Word that is lost for good, on a line that is cut for longer than messages are kept for it, is
     /// found out in this way, once some worker in another process has been heard of. From 1 second to 365 days; 60 seconds by default.
     pub inquiry_delay: Duration,
+    /// How many messages a worker in another process has at most at the same time: while it is quick the next ones are on their way
+    /// to it before the troupe knows that it is done. At 1 it gets one after the other. Messages, from 1 to 1000; 64 by default. Workers
+    /// in the troupe's own process get one after the other.
+    pub ahead_limit: u32,
     /// Of how many keys a [`KeyedTroupe`](crate::KeyedTroupe) remembers the worker. Those that were used least recently are
     /// forgotten first, at most half of them at once; keys whose messages are not done are remembered beyond it. Keys, from 1
     /// to 1,000,000; 100,000 by default. Other troupes have none.
@@ -69,6 +76,7 @@ impl Default for TroupeSettings {
             queue_limit: 100_000,
             redelivery_limit: 2,
             inquiry_delay: Duration::from_secs(60),
+            ahead_limit: 128,
             key_limit: 100_000,
             requirements: Value::Null,
         }
@@ -92,6 +100,7 @@ impl TroupeSettings {
         }
         in_range("queue_limit", self.queue_limit, 0, MOST_WAITING)?;
         in_range("redelivery_limit", self.redelivery_limit, 0, MOST_REDELIVERIES)?;
+        in_range("ahead_limit", self.ahead_limit, 1, MOST_AHEAD)?;
         in_range("key_limit", self.key_limit, 1, MOST_KEYS)?;
         if !(LEAST_INQUIRY_DELAY..=LONGEST_DELAY).contains(&self.inquiry_delay) {
             let problem = format!(

@@ -15,6 +15,7 @@ use thespian_core::{
 };
 
 use crate::keys::Key;
+use crate::ledger::Report;
 use crate::pool::{End, Job, Pool, insert_in_turn};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
@@ -97,6 +98,10 @@ pub struct Troupe<W> {
     tally: Tally,
     worker: PhantomData<fn() -> W>,
 }
+
+/// Workers in other processes have no more than this together, while there are fewer of them: a troupe that had much more outstanding
+/// would be paused (`Limits::outgoing_high`, 950 by default).
+const OUT_IN_ALL: usize = 768;
 
 /// What a message has in common with others.
 type KeyOf = fn(&AnyMessage) -> Option<Key>;
@@ -227,11 +232,13 @@ impl<W: Actor> Troupe<W> {
             && ctx.forward(&worker.address, original).is_ok()
         {
             self.tray.assign(place, number, &asker, &mut worker.last_asker);
-            return self.pool.begin(place, Job::new(number, &asker, message, None));
+            return self.pool.begin(place, Job::new(number, &asker, message, None), 0);
         }
         let job = Job::new(number, &asker, message, None);
         if let Some(place) = found {
             self.give(place, job, ctx);
+        } else if let Some(place) = self.find_open() {
+            self.send_far(place, job, ctx);
         } else if self.has_room() {
             self.waiting.push_back(job);
         } else {
@@ -275,6 +282,14 @@ impl<W: Actor> Troupe<W> {
         }
     }
 
+    /// A worker that can have something with what it has.
+    fn find_open(&mut self) -> Option<u32> {
+        if !self.waiting.is_empty() || !self.may_give_ahead() {
+            return None;
+        }
+        self.pool.take_open()
+    }
+
     /// A new worker, if there can be another.
     fn hire(&mut self, ctx: &mut Context<'_>) -> Option<u32> {
         if self.pool.count() >= self.settings.max_count as usize {
@@ -293,10 +308,19 @@ impl<W: Actor> Troupe<W> {
     fn take_keyed(&mut self, job: Job, ctx: &mut Context<'_>) {
         match self.find_home(&job, ctx) {
             Some((place, true)) => self.give(place, job, ctx),
+            Some((place, false)) if self.can_have(place) => self.send_far(place, job, ctx),
             Some((place, false)) if self.has_room() => self.pool.enqueue(place, job),
             None if self.has_room() => self.waiting.push_back(job),
             Some(_) | None => self.refuse(job, ctx),
         }
+    }
+
+    /// Whether the worker at this place can have a job with what it has, and with nothing else that waits.
+    fn can_have(&mut self, place: u32) -> bool {
+        self.pool.queue_len(place) == 0
+            && self.waiting.is_empty()
+            && self.may_give_ahead()
+            && self.pool.has_room(place)
     }
 
     /// The worker of a job's key, and whether it can begin at once. A new key gets a worker that has none, while there can be
@@ -319,28 +343,75 @@ impl<W: Actor> Troupe<W> {
 
     /// A worker gets a job.
     fn give(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
-        let copy = self.pool.copy(job.message());
         let worker = self.pool.member(place);
-        let sent = if worker.has_tray && self.keeps_workers {
-            self.tray.assign(place, job.number(), job.asker(), &mut worker.last_asker);
-            copy.map(|message| ctx.send(&worker.address, message))
-        } else {
-            if self.is_spread && !self.inquires {
-                self.inquires = true;
-                ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
+        if !(worker.has_tray && self.keeps_workers) {
+            return self.give_far(place, job, ctx);
+        }
+        match self.pool.copy(job.message()) {
+            Ok(message) => {
+                let worker = self.pool.member(place);
+                self.tray.assign(place, job.number(), job.asker(), &mut worker.last_asker);
+                ctx.send(&worker.address, message);
+                self.pool.begin(place, job, 0);
             }
-            let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
-            let (ticket, asker) = (job.ticket(place), *job.asker());
-            copy.map(|message| {
-                ctx.send(&worker.address, Order::Work(Work { ticket, asker, message, tray }));
-            })
-        };
-        match sent {
-            Ok(()) => self.pool.begin(place, job),
             Err(error) => {
                 self.send_back(job, error.to_string(), ctx);
                 self.go_on(place, Duration::ZERO, ctx);
             }
+        }
+    }
+
+    /// A worker that may be in another process gets a job, and what it can have with it.
+    fn give_far(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
+        self.send_far(place, job, ctx);
+        self.fill(place, ctx);
+        if !self.pool.is_at_work(place) {
+            self.go_on(place, Duration::ZERO, ctx);
+        }
+    }
+
+    /// Gives a worker in another process what it can have with what it has: it would otherwise wait for the troupe after each.
+    fn fill(&mut self, place: u32, ctx: &mut Context<'_>) {
+        while self.pool.has_room(place)
+            && self.may_give_ahead()
+            && let Some(job) = self.next_job(place, ctx)
+        {
+            if job.goes_alone() {
+                return self.put_back(place, job);
+            }
+            self.send_far(place, job, ctx);
+        }
+    }
+
+    /// Whether workers can have something with what they have. Where there are too many, some have to come to an end.
+    fn may_give_ahead(&self) -> bool {
+        self.keeps_workers && self.pool.staff() <= self.settings.max_count as usize
+    }
+
+    fn send_far(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
+        if self.is_spread && !self.inquires {
+            self.inquires = true;
+            ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
+        }
+        let message = match self.pool.copy(job.message()) {
+            Ok(message) => message,
+            Err(error) => return self.send_back(job, error.to_string(), ctx),
+        };
+        let turn = self.pool.next_turn();
+        let oldest = self.pool.oldest(place).unwrap_or(turn);
+        let worker = self.pool.member(place);
+        let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
+        let work = Work { ticket: job.ticket(place, turn), asker: *job.asker(), message, oldest, tray };
+        ctx.send(&worker.address, Order::Work(work));
+        self.pool.begin_with(place, job, turn);
+    }
+
+    /// A job waits again, where it did before, if the worker at this place stays.
+    fn put_back(&mut self, place: u32, job: Job) {
+        if job.key.is_some() {
+            self.pool.enqueue(place, job);
+        } else {
+            insert_in_turn(&mut self.waiting, job);
         }
     }
 
@@ -363,14 +434,44 @@ impl<W: Actor> Troupe<W> {
         }
     }
 
-    /// A worker says that it is done.
-    fn word(&mut self, ticket: Ticket, has_tray: bool, ctx: &mut Context<'_>) {
-        self.is_spread |= !has_tray;
-        if self.pool.current(ctx.sender(), ticket).is_some() {
-            if has_tray {
-                self.pool.looks_at_tray(ticket.place);
-            }
+    /// A worker that looks at the tray says that it is done.
+    fn word(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
+        if self.pool.holds(ctx.sender(), ticket) {
+            self.pool.looks_at_tray(ticket.place);
             self.done(ticket.place, Duration::ZERO, ctx);
+        }
+    }
+
+    /// A worker in another process says what became of its work.
+    fn report(&mut self, report: &Report, ctx: &mut Context<'_>) {
+        self.is_spread = true;
+        let worker = ctx.sender();
+        let mut place = None;
+        for ticket in &report.done {
+            match self.pool.end_of(worker, *ticket) {
+                Some(End::Done) => self.tally.done += 1,
+                Some(End::Failed(job, details)) => self.send_back(job, details, ctx),
+                None => continue,
+            }
+            place = Some(ticket.place);
+        }
+        for ticket in &report.returned {
+            let Some(job) = self.pool.take_out(worker, *ticket) else { continue };
+            self.put_back(ticket.place, job);
+            place = Some(ticket.place);
+        }
+        let Some(place) = place else { return };
+        let most = u32::try_from(OUT_IN_ALL / self.pool.staff().max(1)).unwrap_or(u32::MAX).max(1);
+        self.pool.set_room(place, report.room.min(self.settings.ahead_limit).min(most));
+        if self.pool.is_at_work(place) {
+            if self.pool.runs_dry(place) {
+                self.fill(place, ctx);
+            }
+        } else {
+            self.go_on(place, Duration::ZERO, ctx);
+        }
+        if !report.returned.is_empty() {
+            self.serve_waiting(ctx);
         }
     }
 
@@ -393,9 +494,14 @@ impl<W: Actor> Troupe<W> {
         } else if let Some(job) = self.next_job(place, ctx) {
             self.give(place, job, ctx);
         } else {
-            let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
-            self.pool.rest(place, since);
+            self.rest(place, at, ctx);
         }
+    }
+
+    #[inline(always)]
+    fn rest(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
+        let since = if at.is_zero() && self.tray.is_timed() { ctx.uptime() } else { at };
+        self.pool.rest(place, since);
     }
 
     /// What the worker at this place does next: what came first of those that wait for it and of those that wait for anybody.
@@ -460,25 +566,21 @@ impl<W: Actor> Troupe<W> {
         let (worker, message) = (ctx.sender(), &poison.message);
         let ticket = match message.downcast_ref::<Order>() {
             Some(Order::Work(work)) => Some(work.ticket),
-            Some(Order::Probe(_) | Order::Inquiry(_) | Order::Aside(_)) => None,
+            Some(_) => None,
             None => self.pool.bare_work(worker),
         };
-        let Some(ticket) = ticket else { return };
+        let Some(ticket) = ticket.filter(|ticket| self.pool.holds(worker, *ticket)) else { return };
         let details = poison.details.clone();
-        let has_started = self.pool.has_started(ticket.place);
-        match self.pool.current(worker, ticket) {
-            Some(_) if has_started => {
-                if let Some(job) = self.pool.take_back(ticket.place) {
-                    self.send_back(job, details, ctx);
-                    self.go_on(ticket.place, Duration::ZERO, ctx);
-                }
-            }
+        if !self.pool.has_started(ticket.place) {
             // It failed on its first work, or never started; then somebody else can do this, and the notice of it says so.
-            Some(_) => {
-                self.pool.note_failure(ticket.place, &details);
-                ctx.send(&worker, Order::Probe(ticket));
-            }
-            None => {}
+            self.pool.note_failure(ticket.place, &details);
+            return ctx.send(&worker, Order::Probe(ticket));
+        }
+        if let Some(job) = self.pool.take_out(worker, ticket) {
+            self.send_back(job, details, ctx);
+        }
+        if !self.pool.is_at_work(ticket.place) {
+            self.go_on(ticket.place, Duration::ZERO, ctx);
         }
     }
 
@@ -492,12 +594,19 @@ impl<W: Actor> Troupe<W> {
     /// A worker is gone. Its work goes to another one, before all that came later.
     fn exited(&mut self, notice: &ChildActorExited, ctx: &mut Context<'_>) {
         let queue = self.pool.take_queue(notice.child_address);
-        let job = self.pool.remove(notice.child_address);
+        let jobs = self.pool.remove(notice.child_address);
         if self.exiting {
             return;
         }
-        if let Some(job) = job {
-            self.redeliver(job, |deaths| obituary(deaths, &notice.cause), ctx);
+        let is_alone = jobs.len() == 1;
+        for mut job in jobs {
+            if is_alone {
+                self.redeliver(job, |deaths| obituary(deaths, &notice.cause), ctx);
+            } else {
+                self.tally.redelivered += 1;
+                job.is_suspect = true;
+                insert_in_turn(&mut self.waiting, job);
+            }
         }
         for job in queue {
             insert_in_turn(&mut self.waiting, job);
@@ -521,8 +630,10 @@ impl<W: Actor> Troupe<W> {
 
     /// Asks those what became of their work who have had it for long.
     fn inquire(&mut self, ctx: &mut Context<'_>) {
-        for (worker, ticket) in self.pool.slow() {
-            ctx.send(&worker, Order::Inquiry(ticket));
+        for (worker, tickets) in self.pool.slow() {
+            for ticket in tickets {
+                ctx.send(&worker, Order::Inquiry(ticket));
+            }
         }
         self.inquires = self.pool.has_far_work();
         if self.inquires {
@@ -533,12 +644,12 @@ impl<W: Actor> Troupe<W> {
     /// A worker has never got its work.
     fn missed(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
         // There may be several inquiries for one attempt, and each is answered.
-        if self.pool.current(ctx.sender(), ticket) == Some(ticket)
-            && let Some(job) = self.pool.take_back(ticket.place)
-        {
+        if let Some(job) = self.pool.take_out(ctx.sender(), ticket) {
             let details = |times| format!("{times} workers did not get it, or ended while they had it");
             self.redeliver(job, details, ctx);
-            self.go_on(ticket.place, Duration::ZERO, ctx);
+            if !self.pool.is_at_work(ticket.place) {
+                self.go_on(ticket.place, Duration::ZERO, ctx);
+            }
         }
     }
 
@@ -730,9 +841,10 @@ impl<W: Actor> Actor for Troupe<W> {
             self.take(message, copy, key, ctx);
         } else if let Some(word) = message.downcast_ref::<Word>() {
             self.empty_tray(ctx);
-            match *word {
-                Word::Done { ticket, has_tray } => self.word(ticket, has_tray, ctx),
-                Word::Missed(ticket) => self.missed(ticket, ctx),
+            match word {
+                Word::Done(ticket) => self.word(*ticket, ctx),
+                Word::Report(report) => self.report(report, ctx),
+                Word::Missed(ticket) => self.missed(*ticket, ctx),
             }
         } else if let Some(update) = message.downcast_ref::<UpdateTroupeSettings>() {
             self.empty_tray(ctx);

@@ -1,11 +1,14 @@
 //! An actor of a troupe, and what it and the troupe say to each other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use thespian_core::{
     Actor, ActorAddress, ActorExitRequest, ActorType, AnyMessage, Capabilities, Context, Failure,
     FailurePolicy, Flow, Handled, Message, PoisonMessage, TypeName, Value,
 };
 
+use crate::ledger::{Ledger, Report};
 use crate::progress::{Progress, Running};
 use crate::tray::{LastAsker, Tray};
 
@@ -18,10 +21,12 @@ use crate::tray::{LastAsker, Tray};
 pub(crate) enum Order {
     /// A message to handle for the one who sent it.
     Work(Work),
-    /// Answer with [`Word::Done`]. Only a worker that has started can.
+    /// Answer as if this were done, with all that is done. Only a worker that has started can.
     Probe(Ticket),
-    /// Say what became of this work, unless it is in progress: with [`Word::Done`], or with [`Word::Missed`].
+    /// Say what became of this work, unless it is in progress: that it is done, or with [`Word::Missed`].
     Inquiry(Ticket),
+    /// Worker to itself: tell the troupe at this address what there is to tell.
+    Call(ActorAddress),
     /// The answer to something that the worker has asked the troupe itself.
     Aside(AnyMessage),
 }
@@ -32,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) ticket: Ticket,
     pub(crate) asker: ActorAddress,
     pub(crate) message: AnyMessage,
+    /// The first turn of which the troupe does not know what became. This one's, if the worker has nothing else.
+    pub(crate) oldest: u64,
     /// For a worker in the troupe's process, with its first work.
     #[serde(skip)]
     pub(crate) tray: Option<Tray>,
@@ -41,13 +48,10 @@ pub(crate) struct Work {
 #[derive(Serialize, Deserialize, Message)]
 #[message(name = "thespian-troupe.Word")]
 pub(crate) enum Word {
-    /// The work with this ticket is done, and the worker takes the next.
-    Done {
-        ticket: Ticket,
-        /// Whether the worker looks at the troupe's tray. Nobody does in another process, and none says so there.
-        #[serde(skip)]
-        has_tray: bool,
-    },
+    /// The work with this ticket is done, and the worker takes the next. Said by those that look at the troupe's tray.
+    Done(Ticket),
+    /// Said by all others.
+    Report(Report),
     /// The worker has been asked for work that has never come. What comes at all comes in the order sent, so it will not.
     Missed(Ticket),
 }
@@ -58,8 +62,9 @@ pub(crate) struct Ticket {
     pub(crate) work: u64,
     /// The worker's place in the troupe's table.
     pub(crate) place: u32,
-    /// How many workers it has been given to before, as far as that matters: not for work that comes bare.
-    pub(crate) attempt: u32,
+    /// Which time it is that the troupe gives work to somebody, for work that does not come bare: the same work can come to the
+    /// same worker twice.
+    pub(crate) turn: u64,
 }
 
 /// An actor that works in a troupe, with what it need not know round it.
@@ -67,8 +72,7 @@ pub(crate) struct Worker<W> {
     actor: W,
     progress: Progress,
     seat: Option<Seat>,
-    /// What it had last.
-    last: Option<Ticket>,
+    ledger: Ledger,
     /// What is in progress.
     unfinished: Option<Unfinished>,
 }
@@ -104,21 +108,29 @@ impl<W: Actor> Worker<W> {
             let (tray, place, troupe) = (tray.clone(), work.ticket.place, ctx.sender());
             self.seat = Some(Seat { tray, place, troupe, last_asker: LastAsker::NOBODY });
         }
+        self.ledger.forget_before(work.oldest);
+        let is_only = work.ticket.turn == work.oldest;
+        if self.seat.is_none() && !self.ledger.take(work.ticket, is_only, || ctx.uptime()) {
+            self.call(&ctx.sender(), ctx);
+            return Ok(Flow::Done);
+        }
         let handled = self.work(work.ticket, &work.asker, &work.message, ctx);
-        if handled.is_ok() {
-            self.last = Some(work.ticket);
+        if handled.is_ok() && self.seat.is_some() {
+            // In case that the troupe asks before it looks at its tray.
+            self.ledger.put(work.ticket, Duration::ZERO);
         }
         handled
     }
 
     /// What became of work for which there is no word.
     fn inquiry(&self, ticket: Ticket, ctx: &mut Context<'_>) {
-        if self.unfinished.as_ref().is_some_and(|unfinished| unfinished.ticket == ticket) {
+        let is_unfinished = self.unfinished.as_ref().is_some_and(|unfinished| unfinished.ticket == ticket);
+        if is_unfinished || self.ledger.has_returned(ticket) {
             return;
         }
         let troupe = ctx.sender();
-        if self.last == Some(ticket) {
-            ctx.send(&troupe, self.done(ticket));
+        if self.ledger.has(ticket) {
+            ctx.send(&troupe, self.all_done(ticket));
         } else {
             ctx.send(&troupe, Word::Missed(ticket));
         }
@@ -129,7 +141,7 @@ impl<W: Actor> Worker<W> {
     fn bare(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Option<Handled> {
         let seat = self.seat.as_mut().filter(|seat| seat.troupe == ctx.sender() && !message.is_system())?;
         let work = seat.tray.assigned(seat.place, &mut seat.last_asker);
-        let ticket = Ticket { work, place: seat.place, attempt: 0 };
+        let ticket = Ticket { work, place: seat.place, turn: 0 };
         let asker = seat.last_asker.address;
         Some(self.work(ticket, &asker, message, ctx))
     }
@@ -146,6 +158,7 @@ impl<W: Actor> Worker<W> {
         if self.progress.is_in_progress() {
             let (troupe, message) = (ctx.sender(), message.duplicate()?);
             self.unfinished = Some(Unfinished { ticket, troupe, asker: *asker, message });
+            self.ledger.wait();
         } else if !ctx.is_overrun() {
             // Otherwise the attempt fails, and the troupe has to keep everything as it is for the next one.
             self.finish(ticket, ctx);
@@ -157,10 +170,11 @@ impl<W: Actor> Worker<W> {
     #[inline(always)]
     fn finish(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
         let Some(Seat { tray, place, .. }) = &self.seat else {
-            return ctx.send(&ctx.sender(), self.done(ticket));
+            let troupe = ctx.sender();
+            return self.finish_far(ticket, &troupe, ctx);
         };
         if tray.ring() {
-            ctx.send(&ctx.sender(), self.done(ticket));
+            ctx.send(&ctx.sender(), Word::Done(ticket));
             if ctx.is_overrun() {
                 return tray.unring();
             }
@@ -168,23 +182,76 @@ impl<W: Actor> Worker<W> {
         tray.put(*place, || ctx.uptime());
         // Perhaps it has come to be awaited meanwhile. Word that comes twice does no harm.
         if tray.ring() {
-            ctx.send(&ctx.sender(), self.done(ticket));
+            ctx.send(&ctx.sender(), Word::Done(ticket));
         }
     }
 
-    fn done(&self, ticket: Ticket) -> Word {
-        Word::Done { ticket, has_tray: self.seat.is_some() }
+    /// The same without a tray to put it in.
+    fn finish_far(&mut self, ticket: Ticket, troupe: &ActorAddress, ctx: &mut Context<'_>) {
+        let now = ctx.uptime();
+        if self.ledger.put(ticket, now) {
+            ctx.send(troupe, Word::Report(self.ledger.news(now)));
+            match ctx.is_overrun() {
+                true => self.ledger.undo(),
+                false => self.ledger.told(),
+            }
+        } else {
+            self.call(troupe, ctx);
+            if ctx.is_overrun() {
+                self.ledger.undo();
+            }
+        }
+    }
+
+    /// Sees to it that the troupe is told when the worker has no more work for now.
+    fn call(&mut self, troupe: &ActorAddress, ctx: &mut Context<'_>) {
+        if !self.ledger.is_called {
+            ctx.send(&ctx.my_address(), Order::Call(*troupe));
+            self.ledger.is_called = !ctx.is_overrun();
+        }
+    }
+
+    fn called(&mut self, troupe: &ActorAddress, ctx: &mut Context<'_>) {
+        self.ledger.is_called = false;
+        if self.ledger.has_news() {
+            let now = ctx.uptime();
+            ctx.send(troupe, Word::Report(self.ledger.news(now)));
+            if !ctx.is_overrun() {
+                self.ledger.told();
+            }
+        }
+    }
+
+    /// Says that this is done, and whatever else is.
+    fn all_done(&self, ticket: Ticket) -> Word {
+        if self.seat.is_some() {
+            return Word::Done(ticket);
+        }
+        let mut report = self.ledger.everything();
+        report.done.push(ticket);
+        Word::Report(report)
     }
 
     /// Something that is no work, but may be what finishes it.
     fn other(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         let flow = self.run(message, ctx)?;
         if let Some(unfinished) = self.unfinished.take_if(|_| !self.progress.is_in_progress()) {
-            ctx.send(&unfinished.troupe, self.done(unfinished.ticket));
+            self.finish_later(&unfinished, ctx);
+            if ctx.is_overrun() {
+                self.unfinished = Some(unfinished);
+            }
         } else if message.is::<ActorExitRequest>() {
             self.abandon(ctx)?;
         }
         Ok(flow)
+    }
+
+    fn finish_later(&mut self, Unfinished { ticket, troupe, .. }: &Unfinished, ctx: &mut Context<'_>) {
+        if self.seat.is_some() {
+            ctx.send(troupe, Word::Done(*ticket));
+        } else {
+            self.finish_far(*ticket, troupe, ctx);
+        }
     }
 
     /// A troupe dismisses no worker that has something in progress: it is itself at its end, and nobody else will do it.
@@ -211,7 +278,7 @@ impl<W: Actor> Actor for Worker<W> {
             actor: W::start(start)?,
             progress: Progress::default(),
             seat: None,
-            last: None,
+            ledger: Ledger::default(),
             unfinished: None,
         })
     }
@@ -219,9 +286,15 @@ impl<W: Actor> Actor for Worker<W> {
     fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         match message.downcast_ref::<Order>() {
             Some(Order::Work(work)) => self.wrapped(work, ctx),
-            Some(Order::Probe(ticket)) => ctx.reply(self.done(*ticket)),
+            Some(Order::Probe(ticket)) => ctx.reply(self.all_done(*ticket)),
             Some(Order::Inquiry(ticket)) => {
                 self.inquiry(*ticket, ctx);
+                Ok(Flow::Done)
+            }
+            Some(Order::Call(troupe)) => {
+                if ctx.sender() == ctx.my_address() {
+                    self.called(troupe, ctx);
+                }
                 Ok(Flow::Done)
             }
             Some(Order::Aside(answer)) => self.other(answer, ctx),

@@ -892,10 +892,10 @@ impl Host {
 
     #[inline]
     fn take_next(&mut self) -> Option<Envelope> {
-        if let Some(rare) = &mut self.rare {
-            if let Some(envelope) = rare.urgent.pop_front() {
-                return Some(envelope);
-            }
+        if let Some(rare) = &mut self.rare
+            && let Some(envelope) = rare.urgent.pop_front()
+        {
+            return Some(envelope);
         }
         if self.paused && !self.mailbox.is_empty() && !self.may_listen() {
             let outgoing = self.outgoing;

@@ -43,6 +43,7 @@ pub(crate) fn keys_spread_over_as_many_workers_as_there_may_be(ground: &Ground) 
     for key in 0..8 {
         // One after the other: a single worker could do it all.
         *keys.entry(clerks.worker_of(key)).or_default() += 1;
+        clerks.await_status("(0 busy");
     }
     assert_eq!(keys.into_values().collect::<Vec<_>>(), [2, 2, 2, 2]);
 }

@@ -319,6 +319,8 @@ pub(crate) fn bad_settings_are_typed_errors(_: &Ground) {
         (TroupeSettings { queue_limit: 500_001, ..fine() }, "queue_limit", "must be from 0 to 500000"),
         (TroupeSettings { redelivery_limit: 101, ..fine() }, "redelivery_limit", "must be from 0 to 100"),
         (TroupeSettings { dismissal_delay: Duration::MAX, ..fine() }, "dismissal_delay", "must be at most"),
+        (TroupeSettings { ahead_limit: 0, ..fine() }, "ahead_limit", "must be from 1 to 1000"),
+        (TroupeSettings { ahead_limit: 1001, ..fine() }, "ahead_limit", "must be from 1 to 1000"),
         (TroupeSettings { inquiry_delay: Duration::ZERO, ..fine() }, "inquiry_delay", "must be from 1s"),
     ] {
         let Err(Error::InvalidSetting { setting, problem }) = Troupe::<Bee>::of(settings.clone()) else {

@@ -42,6 +42,38 @@ fn fifty_two_jobs_of_a_second_take_as_many_seconds_as_there_are_rounds() {
 }
 
 #[test]
+fn what_is_behind_something_slow_is_done_by_others_though_it_was_with_a_quick_worker() {
+    for ahead_limit in [1, 2, 128] {
+        let ground = Ground::on(Sim::new(1).with_faults(instant()));
+        let bees = ground.bees(TroupeSettings { ahead_limit, ..settings(2, 2) });
+        let sim = ground.sim();
+        // So that both are known to be quick.
+        for number in 0..400 {
+            bees.tell(Echo(number));
+        }
+        for _ in 0..400 {
+            bees.take::<Echo>();
+        }
+        let begin = sim.now();
+        bees.tell(Slow(SECOND));
+        for number in 0..400 {
+            bees.tell(Echo(number));
+        }
+        for _ in 0..400 {
+            bees.take::<Echo>();
+        }
+        assert!(sim.now() - begin < SECOND, "ahead_limit {ahead_limit}");
+        bees.take::<Slow>();
+        assert_eq!(sim.now() - begin, SECOND);
+        // And none of it was done twice.
+        bees.nothing();
+        bees.await_status("0 messages wait; 801 done, 0 failed, 0 redelivered");
+        drop(bees);
+        ground.finish();
+    }
+}
+
+#[test]
 fn a_worker_is_dismissed_when_the_delay_is_over_and_not_before() {
     let ground = Ground::on(Sim::new(1).with_faults(instant()));
     let bees = ground.bees(TroupeSettings { max_count: 3, idle_count: 1, ..TroupeSettings::default() });
