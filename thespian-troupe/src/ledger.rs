@@ -11,6 +11,11 @@ use crate::worker::Ticket;
 /// have what waits with it.
 const WORTH: Duration = Duration::from_millis(1);
 
+/// What takes no longer is quick, and a worker is when it has done so much in a row that was: what blocks until others have begun, too,
+/// must not come to stand before one of them because it had not to wait for once.
+const QUICK: Duration = Duration::from_micros(50);
+const QUICK_IN_A_ROW: usize = 16;
+
 /// A worker that has been at its work for so long gives back what it has not begun.
 const LONG: Duration = Duration::from_millis(10);
 
@@ -34,6 +39,8 @@ pub(crate) struct Ledger {
     is_only: bool,
     /// Whether what is not begun goes back, until the worker is given something while it has nothing else.
     is_slow: bool,
+    /// How much in a row was quick.
+    quick: usize,
     /// How much the worker likes to have at the same time.
     room: u32,
     /// Whether the worker has asked itself to tell what there is.
@@ -111,7 +118,7 @@ impl Ledger {
 
     /// What the troupe was not told. When it is sure to be sent, it [was told](Ledger::told).
     pub(crate) fn news(&mut self, now: Duration) -> Report {
-        self.room = self.next_room(now);
+        self.estimate(now.saturating_sub(self.began));
         let done = self.done.range(self.told..).copied().collect();
         Report { done, returned: self.returned.clone(), room: self.room }
     }
@@ -126,15 +133,25 @@ impl Ledger {
         self.returned.clear();
     }
 
-    /// At most twice as much as before, so that a single quick one does not count for more than it is.
-    fn next_room(&self, now: Duration) -> u32 {
+    /// What the troupe was not told took so long. From that follows how much the worker likes to have: at most twice as much as before,
+    /// so that nothing counts for more than it is.
+    fn estimate(&mut self, taken: Duration) {
+        let done = self.untold();
+        let is_quick = taken.as_nanos() <= QUICK.as_nanos() * done as u128;
+        if is_quick {
+            self.quick = self.quick.saturating_add(done);
+        } else if self.quick < QUICK_IN_A_ROW || self.is_slow {
+            self.quick = 0;
+        }
+        if self.quick < QUICK_IN_A_ROW || self.is_slow {
+            self.room = 1;
+            return;
+        }
+        // One that is known to be quick may have been without a processor for a while.
         let most = self.room.saturating_mul(2).max(2);
-        let fit = match now.saturating_sub(self.began).as_nanos() {
-            _ if self.is_slow => 1,
-            0 => most,
-            taken => u32::try_from(WORTH.as_nanos() * self.untold() as u128 / taken).unwrap_or(most),
-        };
-        fit.clamp(1, most)
+        let fit = (WORTH.as_nanos() * done as u128).checked_div(taken.as_nanos());
+        let fit = fit.and_then(|fit| u32::try_from(fit).ok()).unwrap_or(most);
+        self.room = fit.clamp(1, most);
     }
 }
 
@@ -168,12 +185,12 @@ mod tests {
     fn the_troupe_is_told_at_once_of_a_single_one_and_otherwise_of_several() {
         let mut ledger = Ledger::default();
         assert!(does(&mut ledger, 1, true, (0, 1)));
-        assert_eq!(tells(&mut ledger, 1), (vec![1], vec![], 2));
+        assert_eq!(tells(&mut ledger, 1), (vec![1], vec![], 1));
         for turn in 2..9 {
             assert!(!does(&mut ledger, turn, false, (2, 3)));
         }
         assert!(does(&mut ledger, 9, false, (3, 4)));
-        assert_eq!(tells(&mut ledger, 4), ((2..10).collect(), vec![], 4));
+        assert_eq!(tells(&mut ledger, 4), ((2..10).collect(), vec![], 1));
         assert!(!ledger.has_news());
     }
 
@@ -184,21 +201,37 @@ mod tests {
         assert!(does(&mut ledger, 2, false, (99, 100)));
     }
 
+    /// Does one that takes so many microseconds, and says how much it likes to have then.
+    fn room_after(ledger: &mut Ledger, taken: u32) -> u32 {
+        does(ledger, 1, true, (0, taken));
+        tells(ledger, taken).2
+    }
+
     #[test]
-    fn a_worker_likes_as_much_as_it_does_in_a_millisecond() {
+    fn a_worker_that_was_quick_often_enough_likes_as_much_as_it_does_in_a_millisecond() {
         let mut ledger = Ledger::default();
-        let mut rooms = Vec::new();
-        for turn in 1..=9 {
-            // Each takes 10 microseconds.
-            let begin = turn as u32 * 10;
-            does(&mut ledger, turn, true, (begin, begin + 10));
-            rooms.push(tells(&mut ledger, begin + 10).2);
+        for _ in 0..15 {
+            assert_eq!(room_after(&mut ledger, 10), 1);
         }
-        assert_eq!(rooms, [2, 4, 8, 16, 32, 64, 100, 100, 100]);
-        does(&mut ledger, 10, true, (1000, 1400));
-        assert_eq!(tells(&mut ledger, 1400).2, 2);
-        does(&mut ledger, 11, true, (2000, 9000));
-        assert_eq!(tells(&mut ledger, 9000).2, 1);
+        let rooms: Vec<u32> = (0..8).map(|_| room_after(&mut ledger, 10)).collect();
+        assert_eq!(rooms, [2, 4, 8, 16, 32, 64, 100, 100]);
+        // It had to wait for a processor.
+        assert_eq!(room_after(&mut ledger, 5000), 1);
+        assert_eq!(room_after(&mut ledger, 10), 2);
+        // It is not as quick any more.
+        assert_eq!(room_after(&mut ledger, 10_001), 1);
+        assert_eq!(room_after(&mut ledger, 10), 1);
+    }
+
+    #[test]
+    fn a_worker_that_is_quick_now_and_then_gets_one_after_the_other() {
+        let mut ledger = Ledger::default();
+        for _ in 0..10 {
+            for _ in 0..15 {
+                assert_eq!(room_after(&mut ledger, 50), 1);
+            }
+            assert_eq!(room_after(&mut ledger, 51), 1);
+        }
     }
 
     #[test]

@@ -63,8 +63,24 @@
 //! - `max_count` that is raised takes no key from its worker.
 //! - The troupe remembers `key_limit` keys. One that is forgotten counts as new; a key with messages that are not done never is.
 //!
-//! Other troupes need no such choice of the least loaded: a worker is given one message at a time, and all that wait, wait for
-//! whoever is done first. Nobody can have more to do than somebody else.
+//! Other troupes need no such choice of the least loaded: all that wait, wait for whoever is done first. Nobody can have more to do
+//! than somebody else, but for what takes next to no time.
+//!
+//! # What quick workers have at the same time
+//!
+//! A worker in another process that got its next message only when the troupe knows that it is done would sleep between the two
+//! for longer than many messages take. So one that has handled sixteen in a row in less than 50 microseconds each has several: as many
+//! as it does in a millisecond, as far as it can tell from the last ones, and at most `ahead_limit`. Idle workers come first, and new
+//! ones while there are fewer than `max_count`.
+//!
+//! - If one takes longer than 10 milliseconds after all, or is [in progress](WorkInProgress), the worker gives back what it has not
+//!   begun, and others do it. It gets one after the other until it is quick again.
+//! - The troupe hears of what is done in eights, or after a tenth of a millisecond.
+//! - A worker that dies has died of one of those that the troupe has not heard of, and nobody knows of which. All of them are given
+//!   to others, each to a worker that has nothing else meanwhile; only then does `redelivery_limit` count.
+//! - Workers whose failures give them a fresh instance get one after the other.
+//! - Messages that block until others of the same troupe have begun can stand before one of those, if messages before them were quick.
+//!   Actors should not block; where they do, `ahead_limit: 1` gives them one after the other.
 //!
 //! # Settings
 //!
@@ -76,6 +92,7 @@
 //! | `queue_limit` | 100,000 messages | how many wait; the next one comes back as poison that names the limit |
 //! | `redelivery_limit` | 2 workers | how many more are given a message whose worker died; then it comes back as poison |
 //! | `inquiry_delay` | 60 seconds | how long a worker in another process is at work before it is asked whether its message has come |
+//! | `ahead_limit` | 128 messages | how many a worker in another process has at most at the same time, while it is quick; 1: one after the other |
 //! | `key_limit` | 100,000 keys | of how many a [`KeyedTroupe`] remembers the worker; the others count as new |
 //! | `requirements` | null | what the workers' capability check is given |
 //!
@@ -93,22 +110,25 @@
 //! - A worker that fails twice on a message lives on, and the sender gets the message back as poison from the troupe, with the
 //!   worker's text: what it would get from the worker. The worker's own failure policy is kept.
 //! - A worker that dies, or cannot start, gives its message to another one, and the next message finds room for a new one. So
-//!   work can be done *twice* where a worker is killed after it has done it and before the troupe knows, and an answer can be
-//!   lost with the worker that gave it.
+//!   work can be done *twice* where a worker is killed after it has done it and before the troupe knows (up to eight messages that took a
+//!   tenth of a millisecond together), and an answer can be lost with the worker
+//!   that gave it.
 //! - A worker that is cut off for longer than messages for it are kept (`Limits::delivery_limit`) can be without a message that the
 //!   troupe believes it has, and the troupe without its word. It asks for that every `inquiry_delay`, so what got lost is
 //!   given to somebody again once the two reach each other; that counts towards `redelivery_limit`.
-//! - A troupe that exits sends back what waits and what is in progress. One that is killed takes along what it has.
+//! - A troupe that exits sends back what waits and what is in progress. What is on its way to a worker then becomes a dead letter. One
+//!   that is killed takes along what it has.
 //!
 //! # Cost
 //!
 //! A message costs a second one to the worker, and where the troupe has to know at once (somebody waits, or the worker is in
-//! another process) a third one back; workers in the troupe's process have one of these for all that are done by then. It is
+//! another process) a third one back: one for all that are done by then in the troupe's process, one for up to eight in another. It is
 //! copied for the case that the worker dies, and a second time where it had to wait, has a key, or the worker is in another
 //! process; otherwise the worker gets the very message. What is not `Clone` is copied by its encoding, so a worker sees it as if
 //! from another process. The memory of copies that nobody needs any more is kept for the next ones, for as many as there are
-//! workers. The program `speed` among the examples of this crate measures all of it: about 1.75 times the instructions of the
-//! same jobs dealt out by hand on the simple base, and up to twice the time.
+//! workers. The program `speed` among the examples of this crate measures all of it, on every base: about 1.75 times the
+//! instructions of the same jobs dealt out by hand on the simple base, and up to twice the time. Where every actor has a process it is
+//! somewhat more than twice: the troupe's process is one more that takes its turn on the processors.
 //!
 //! # Dependencies
 //!
