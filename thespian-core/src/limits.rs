@@ -73,7 +73,7 @@ pub struct Limits {
     /// times this. Also what is slow: a window shrinks when a message is acknowledged later, and grows within half of it.
     pub resend_after: Duration,
     /// How long an actor is paused before it gets some messages all the same: actors that are paused by each other
-    /// would otherwise wait for ever.
+    /// would otherwise wait for ever. Those who have not dealt with all that it sent them are heard meanwhile, until it sends more.
     pub pause_relief: Duration,
     /// How long after a request to exit has reached an actor a handler of it may still run, the one for the request
     /// among them; then it is ended without being asked.

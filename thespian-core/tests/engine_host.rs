@@ -799,6 +799,52 @@ fn few_large_messages_pause_an_actor_too_until_half_of_them_were_dealt_with() {
     assert_eq!(h.status(), "busy, user 0 system 0 outgoing 1");
 }
 
+/// An actor that has sent `b` in another process as much as it may.
+fn paused_by_another_process() -> Bench {
+    let mut h = Bench::of::<Worker>(limits(|_| {}), true);
+    h.gets('a', "go").does(|ctx| sends(ctx, 'b', ["1", "2", "3", "4"])).anything();
+    assert_eq!(h.status(), "paused, user 0 system 0 outgoing 4");
+    h
+}
+
+#[test]
+fn a_paused_actor_hears_those_who_have_not_dealt_with_all_that_it_sent() {
+    let mut h = paused_by_another_process();
+    h.gets('b', "one").gives(&["deliver b->h one"]);
+    h.gets('b', "two").finishes().gives(&["deliver b->h two"]);
+    h.finishes().anything();
+    assert_eq!(h.status(), "paused, user 0 system 0 outgoing 4");
+    // Who has nothing of it waits, and who comes later waits behind.
+    h.gets('a', "three").gets('b', "four").gives(&[]);
+    assert_eq!(h.status(), "paused, user 2 system 0 outgoing 4");
+}
+
+#[test]
+fn a_paused_actor_hears_those_too_who_have_dealt_with_all_since() {
+    let mut h = Bench::of::<Worker>(limits(|_| {}), true);
+    h.gets('a', "go").does(|ctx| {
+        sends(ctx, 'c', ["0"]);
+        sends(ctx, 'd', ["1"]);
+    });
+    h.frame('c', Frame::Ack { lane: User, link: 1, handled: 1 });
+    h.at(1).gets('a', "go").does(|ctx| sends(ctx, 'b', ["2", "3", "4"]));
+    h.at(2).frame('d', Frame::Ack { lane: User, link: 2, handled: 1 }).anything();
+    assert_eq!(h.status(), "paused, user 0 system 0 outgoing 3");
+    h.gets('d', "one").gives(&["deliver d->h one"]);
+    h.finishes().anything();
+    // This one had before.
+    h.gets('c', "two").gives(&[]);
+}
+
+#[test]
+fn a_paused_actor_that_adds_to_what_is_outstanding_hears_nobody() {
+    let mut h = paused_by_another_process();
+    h.gets('b', "one").gets('b', "two").does(|ctx| sends(ctx, 'b', ["5"])).anything();
+    assert_eq!(h.status(), "paused, user 1 system 0 outgoing 5");
+    h.frame('b', Frame::Ack { lane: User, link: 1, handled: 1 })
+        .gives(&["frame h->b user#1 3 (base 1) 4", "deliver b->h two"]);
+}
+
 #[test]
 fn messages_that_come_back_count_as_dealt_with() {
     let mut h = paused();

@@ -133,6 +133,7 @@ struct Rare {
     /// The latest time at which a wakeup was due that has been put into the mailbox.
     wakeup_last_due: Time,
     paused_since: Time,
+    pause: Pause,
     /// When a request to exit has waited for a handler for too long; [`Time::FAR`] when that has been said.
     exit_due: Option<Time>,
     /// Deliveries that a paused actor gets all the same, because all others wait too.
@@ -142,6 +143,15 @@ struct Rare {
     poisoned: u64,
     refused: u64,
     failed_attempts: u64,
+}
+
+/// How things stood when the actor was paused.
+#[derive(Clone, Copy, Default)]
+struct Pause {
+    began: Time,
+    /// What was outstanding.
+    messages: u32,
+    bytes: u64,
 }
 
 impl Host {
@@ -722,8 +732,10 @@ impl Host {
     #[cold]
     fn pause(&mut self, now: Time, out: &mut Outputs) {
         self.paused = true;
+        let pause = Pause { began: now, messages: self.outgoing, bytes: self.outgoing_bytes() };
         let rare = self.rare();
         rare.paused_since = now;
+        rare.pause = pause;
         rare.relief = 0;
         out.effect(Effect::Paused(self.address));
     }
@@ -884,15 +896,31 @@ impl Host {
             if let Some(envelope) = rare.urgent.pop_front() {
                 return Some(envelope);
             }
-            if self.paused && !self.mailbox.is_empty() {
-                // Relief is for those that only have to listen: whoever sends on and on waits for the next one.
-                if self.outgoing >= rare.relief_ceiling {
-                    rare.relief = 0;
-                }
-                rare.relief = rare.relief.checked_sub(1)?;
+        }
+        if self.paused && !self.mailbox.is_empty() && !self.may_listen() {
+            let outgoing = self.outgoing;
+            let rare = self.rare();
+            // Relief is for those that only have to listen: whoever sends on and on waits for the next one.
+            if outgoing >= rare.relief_ceiling {
+                rare.relief = 0;
             }
+            rare.relief = rare.relief.checked_sub(1)?;
         }
         self.mailbox.pop_front()
+    }
+
+    /// Whether a paused actor gets its next message all the same: it is from somebody who had not dealt with everything that the
+    /// actor sent there when it was paused, and who may itself be paused until this message is dealt with. That ends with the first
+    /// message that adds to what was outstanding then.
+    #[cold]
+    fn may_listen(&self) -> bool {
+        let (Some(next), Some(links), Some(rare)) = (self.mailbox.front(), &self.links, &self.rare) else {
+            return false;
+        };
+        let Pause { began, messages, bytes } = rare.pause;
+        self.outgoing <= messages
+            && self.outgoing_bytes() <= bytes
+            && links.is_owed_since(began, *next.from())
     }
 
     /// Notes that a message has been dealt with, and tells its sender, in batches.

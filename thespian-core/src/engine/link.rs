@@ -749,6 +749,15 @@ impl Links {
         })
     }
 
+    /// Whether something that was sent to this peer was not acknowledged at this time, or has been sent since.
+    pub fn is_owed_since(&self, then: Time, peer: ActorAddress) -> bool {
+        let number = self.numbers.get(&peer);
+        number.is_some_and(|number| {
+            let links = &self.peers[*number as usize].outgoing;
+            links.iter().flatten().any(|link| !link.is_idle() || link.last_used >= then)
+        })
+    }
+
     /// How many messages are on their way to a target in a lane.
     pub fn in_flight(&self, to: &ActorAddress, lane: Lane) -> usize {
         let number = self.numbers.get(to);

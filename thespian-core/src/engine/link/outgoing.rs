@@ -36,6 +36,7 @@ pub(crate) struct Outgoing {
     /// The next place at the time from which `resend_at` counts: what is below has been on its way for as long.
     resend_below: u64,
     resends: u32,
+    /// When something was sent last, or acknowledged.
     pub(super) last_used: Time,
 }
 
@@ -336,6 +337,7 @@ impl Outgoing {
         self.flight.drain(..done);
         self.forget();
         if done > 0 {
+            self.last_used = now;
             self.resends = 0;
             self.set_resend(now, limits);
         }
