@@ -92,10 +92,11 @@
 //! # The size of messages
 //!
 //! Messages have a largest size where they are encoded (`Limits::message_size`; on `multiprocUDPBase` at most 65,000 bytes), which
-//! may be less than the settings above allow. All that the actor says fits into it:
+//! may be less than the settings above allow. All that the actor says fits into it, if it is 8 KiB or more:
 //!
 //! - Output goes on to [`output_updates`](Command::output_updates) in as many pieces as it takes. They add up to what the command
-//!   has written, however little of that is in the result.
+//!   has written, however little of that is in the result, on a base that loses no messages: on `multiprocUDPBase` a command that
+//!   writes faster than its watcher reads may lose some.
 //! - A result that would be too large has its [`command`](CommandResult::command) without input and environment. If it still is,
 //!   less of the output is in it, from the beginning and the end as with a smaller `max_bufsize`: each stream gets half of the
 //!   room, and what the other does not need. The command's log says so.

@@ -40,8 +40,8 @@ impl Room {
         limit.saturating_sub(size(outline).saturating_add(REST)).max(1)
     }
 
-    /// Makes a result fit: without the command's input and environment, with an outline of the command, and with less of the
-    /// output. Says whether there is less output now, and than what it has to be less.
+    /// Makes a result fit: with an outline of the command, and if that is not enough with less of the output. Returns the limit
+    /// if output had to go.
     pub(crate) fn fit(self, result: &mut CommandResult) -> Option<usize> {
         let limit = self.limit?;
         let CommandResult { command, stdout, stderr, .. } = result;
@@ -184,6 +184,20 @@ mod tests {
         // While it fits it is as it was sent.
         let command = Command::new("x".repeat(9000), [""; 0]);
         assert_eq!(fitted(command.clone(), [10, 10]).command, command);
+    }
+
+    #[test]
+    fn eight_kibibytes_are_enough_for_every_command() {
+        let command = Command {
+            omit_string: Some("s".repeat(crate::omit::LONGEST_OMITTED)),
+            logtag: Some("t".repeat(4000)),
+            output_updates: Some(thespian_core::ActorAddress::NOBODY),
+            ..Command::new("x".repeat(4000), ["y".repeat(4000)])
+        };
+        let mut result = result(command, [1_000_000, 1_000_000]);
+        assert_eq!(Room { limit: Some(8192) }.fit(&mut result), Some(8192));
+        let length = encode(&result).expect("it can be").len();
+        assert!(length <= 8192 && result.stdout.kept() > 0, "{length}");
     }
 
     #[test]
