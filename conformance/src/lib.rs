@@ -262,6 +262,7 @@ suite! { $
         a_message_that_cannot_be_encoded_is_refused_outside needs Encoding,
         a_message_that_panics_when_it_is_encoded_comes_back needs Encoding,
         an_oversized_message_comes_back needs Encoding,
+        an_actor_knows_how_large_a_message_may_be,
         an_oversized_message_is_refused_outside needs Encoding,
         a_message_of_a_type_nobody_knows_is_dropped,
         deep_messages_arrive,

@@ -12,6 +12,7 @@ use thespian_core::{
 
 use crate::actors::{Step, What};
 use crate::ground::{Ground, SOON};
+use crate::table::Ability;
 
 /// Sends everything back.
 #[derive(Default)]
@@ -268,6 +269,10 @@ impl Courier {
         ctx.send(to, "after");
     }
 
+    fn how_large(&mut self, _: &bool, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(ctx.largest_message())
+    }
+
     fn poison(&mut self, poison: &thespian_core::PoisonMessage, ctx: &mut Context<'_>) {
         self.back = Some(format!("{}: {}", poison.message.type_name(), poison.details));
         self.from = Some(ctx.sender());
@@ -321,6 +326,24 @@ fn one_kilobyte() -> Limits {
 pub(crate) fn an_oversized_message_comes_back(ground: &Ground<'_>) {
     let order = |to| AnyMessage::new((to, 5000_u32));
     refused(ground, one_kilobyte(), order, &["bytes", "limit of 1024", "Limits::message_size"]);
+}
+
+pub(crate) fn an_actor_knows_how_large_a_message_may_be(ground: &Ground<'_>) {
+    let stage = ground.system_with(|builder| builder.limits(one_kilobyte()));
+    let (courier, puppet) = (stage.actor::<Courier>(), stage.puppet());
+    let largest: Option<usize> = stage.query(&courier, true);
+    let Some(largest) = largest else {
+        assert!(!ground.can(Ability::Encoding));
+        return;
+    };
+    assert_eq!(largest, 1024);
+    // Two bytes say how many follow.
+    let size = 1022_u32;
+    stage.tell(&courier, (puppet, size)).expect("sent");
+    let seen: Vec<_> = stage.journal(&puppet, 3).into_iter().map(|entry| entry.what).collect();
+    assert_eq!(seen, [What::text("before"), What::Bytes(size as usize), What::text("after")]);
+    let order = |to| AnyMessage::new((to, size + 1));
+    refused(ground, one_kilobyte(), order, &["has 1025 bytes, over the limit of 1024"]);
 }
 
 pub(crate) fn an_oversized_message_is_refused_outside(ground: &Ground<'_>) {

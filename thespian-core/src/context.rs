@@ -278,6 +278,13 @@ impl<'a> Context<'a> {
         self.environment.admin()
     }
 
+    /// How large a message to another actor may be, in bytes when it is encoded ([`encode`](crate::encode)): the system's
+    /// [`Limits::message_size`](crate::Limits::message_size), which a transport may have lowered. A larger one comes back as
+    /// poison. `None` where messages travel as they are, so that none is too large.
+    pub fn largest_message(&self) -> Option<usize> {
+        self.environment.largest_message()
+    }
+
     /// Time since the system started.
     pub fn uptime(&mut self) -> Duration {
         self.environment.now().since_start()
@@ -376,6 +383,8 @@ pub trait Environment {
     fn flush(&mut self, actor: ActorAddress, actions: &mut Actions);
     /// What the system can do.
     fn capabilities(&self) -> &Capabilities;
+    /// The largest message that is taken, in bytes when it is encoded. `None` if they are not encoded.
+    fn largest_message(&self) -> Option<usize>;
     /// The address of the system's admin.
     fn admin(&self) -> ActorAddress;
     /// The name of the base.

@@ -140,6 +140,23 @@ fn next<M: Message>(caller: &Private) -> M {
     caller.listen(SOON).expect("up").take().expect("a message of that type")
 }
 
+/// Waits until an actor that waits has taken all that this caller has sent it: an order between callers is nothing that messages
+/// have by themselves. It takes an actor whose [`InitActor::before_init`] is [`say_so`].
+#[track_caller]
+fn all_taken(caller: &Private, actor: &ActorAddress) {
+    let question = PoisonMessage { message: AnyMessage::new(()), details: "all taken".into() };
+    caller.tell(actor, question).expect("sent");
+    assert_eq!(next::<String>(caller), "all taken");
+}
+
+/// Answers a poison message with its text.
+fn say_so(message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+    match message.downcast_ref::<PoisonMessage>() {
+        Some(poison) => ctx.reply(poison.details.as_str()),
+        None => Ok(Flow::Done),
+    }
+}
+
 #[track_caller]
 fn nothing_more(caller: &Private) {
     let answer = caller.listen(Duration::from_millis(30)).expect("up");
@@ -247,10 +264,7 @@ impl InitActor for Scribe {
     }
 
     fn before_init(message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
-        match message.downcast_ref::<PoisonMessage>() {
-            Some(poison) => ctx.reply(poison.details.as_str()),
-            None => Ok(Flow::Done),
-        }
+        say_so(message, ctx)
     }
 }
 
@@ -308,9 +322,9 @@ fn a_sender_is_captured_where_it_is_asked_for(stage: &Stage) {
     let (scribe, early, late) = (scribe(stage), caller(stage), caller(stage));
     early.tell(&scribe, 1_u64).expect("sent");
     early.tell(&scribe, "text").expect("sent");
-    stage.pass(Duration::from_millis(10));
+    all_taken(&early, &scribe);
     late.tell(&scribe, 2_u64).expect("sent");
-    stage.pass(Duration::from_millis(10));
+    all_taken(&late, &scribe);
     early.tell(&scribe, true).expect("sent");
     // The sender of the last value, and not that of the first or of the last message.
     assert_eq!(next::<Values>(&late).0, 2);
@@ -409,8 +423,9 @@ fn what_is_kept_is_delivered_in_order_from_its_senders(stage: &Stage) {
     let (scribe, starter) = (scribe(stage), caller(stage));
     let users = [caller(stage), caller(stage), caller(stage)];
     for n in 0..12_u8 {
-        users[usize::from(n) % 3].tell(&scribe, n).expect("sent");
-        stage.pass(Duration::from_millis(5));
+        let user = &users[usize::from(n) % 3];
+        user.tell(&scribe, n).expect("sent");
+        all_taken(user, &scribe);
     }
     initialize(&scribe, &starter);
     let expected: Vec<(String, ActorAddress)> =
@@ -465,7 +480,8 @@ fn an_actor_that_waits_can_exit(stage: &Stage) {
     let (scribe, starter, user) = (scribe(stage), caller(stage), caller(stage));
     starter.tell(&scribe, 1_u64).expect("sent");
     user.tell(&scribe, 5_u8).expect("sent");
-    stage.pass(Duration::from_millis(20));
+    all_taken(&starter, &scribe);
+    all_taken(&user, &scribe);
     starter.tell(&scribe, ActorExitRequest::new()).expect("sent");
     // What was kept comes back and says what was missing; what was taken does not.
     let poison: PoisonMessage = next(&user);
@@ -630,7 +646,7 @@ fn a_kept_message_that_fails_is_tried_twice_and_poisons_its_own_sender(stage: &S
         user.tell(&scribe, Fail { by_panic }).expect("sent");
         user.tell(&scribe, Fail { by_panic }).expect("sent");
         user.tell(&scribe, 2_u8).expect("sent");
-        stage.pass(Duration::from_millis(20));
+        all_taken(&user, &scribe);
         initialize(&scribe, &starter);
         for _ in 0..2 {
             let poison: PoisonMessage = next(&user);
@@ -686,7 +702,7 @@ fn an_exit_gives_back_what_is_still_kept(stage: &Stage) {
     user.tell(&scribe, Stop).expect("sent");
     user.tell(&scribe, 2_u8).expect("sent");
     user.tell(&scribe, 3_u8).expect("sent");
-    stage.pass(Duration::from_millis(20));
+    all_taken(&user, &scribe);
     initialize(&scribe, &starter);
     for n in 2..=3_u8 {
         let poison: PoisonMessage = next(&user);
@@ -709,15 +725,18 @@ impl Sulker {
 }
 
 impl InitActor for Sulker {
-    fn before_init(_: &AnyMessage, _: &mut Context<'_>) -> Handled {
-        Err(Failure::new("no"))
+    fn before_init(message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+        if message.is::<ActorExitRequest>() {
+            return Err(Failure::new("no"));
+        }
+        say_so(message, ctx)
     }
 }
 
 fn an_exit_that_fails_gives_it_back_too(stage: &Stage) {
     let (sulker, user) = (stage.create_actor::<Initialized<Sulker>>().expect("created"), caller(stage));
     user.tell(&sulker, 5_u8).expect("sent");
-    stage.pass(Duration::from_millis(20));
+    all_taken(&user, &sulker);
     user.tell(&sulker, ActorExitRequest::new()).expect("sent");
     assert!(next::<PoisonMessage>(&user).message.is::<u8>());
     nothing_more(&user);
@@ -970,6 +989,10 @@ impl Counter {
 
 impl InitActor for Counter {
     const KEPT_LIMIT: usize = 2_500;
+
+    fn before_init(message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+        say_so(message, ctx)
+    }
 }
 
 fn a_flood_while_it_catches_up_is_held_back_and_in_order(stage: &Stage) {
@@ -979,7 +1002,7 @@ fn a_flood_while_it_catches_up_is_held_back_and_in_order(stage: &Stage) {
     let starter = caller(stage);
     starter.tell(&counter, u32::try_from(ALL).expect("fits")).expect("sent");
     starter.tell(&counter, starter.endpoint()).expect("sent");
-    stage.pass(Duration::from_millis(20));
+    all_taken(&starter, &counter);
     stage.tell(&flooder, Flood(counter, 0, ALL)).expect("sent");
     // In a storm much of it is sent again, and that takes its time.
     let said = starter.listen(180 * SOON).expect("up").take::<String>();

@@ -9,6 +9,7 @@ use thespian_core::{ActorAddress, Bytes, Message};
 
 use crate::CommandProblem;
 use crate::omit::{LONGEST_OMITTED, Omit};
+use crate::room::beginning;
 
 /// The most output of one stream that a command can be allowed to have kept: 256 MiB.
 pub const MOST_KEPT: usize = 256 << 20;
@@ -63,7 +64,7 @@ pub struct Command {
     /// [`CommandError`](crate::CommandError) messages.
     pub output_updates: Option<ActorAddress>,
     /// How much of each of the two streams is kept for the result: of more, the first half of this and the last. Bytes, from
-    /// 1 to [`MOST_KEPT`]; 1 MiB by default.
+    /// 1 to [`MOST_KEPT`]; 1 MiB by default. Less comes where [messages](crate#the-size-of-messages) cannot have so much.
     pub max_bufsize: usize,
     /// The command's whole environment; that of the actor's process by default.
     pub env: Option<BTreeMap<String, String>>,
@@ -168,6 +169,22 @@ impl Command {
     /// What lines in the log begin with.
     pub(crate) fn tag(&self) -> &str {
         self.logtag.as_deref().unwrap_or(&self.exe)
+    }
+
+    /// How much there is of it that is not in its [outline](Command::outline). Bytes, at most.
+    pub(crate) fn beyond_outline(&self) -> usize {
+        let input = self.input_src.as_ref().map_or(0, |input| input.0.len());
+        // Each text has a length before it.
+        let variable = |(name, value): (&String, &String)| name.len() + value.len() + 20;
+        input + self.env.iter().flatten().map(variable).sum::<usize>()
+    }
+
+    /// An outline that is short: the beginning of the line that people read is in place of program and arguments, with
+    /// nothing in it of what is to be omitted. Its texts have so many bytes at most, and a mark.
+    pub(crate) fn abridged(self, most: usize) -> Command {
+        let exe = beginning(self.to_string(), most);
+        let logtag = self.logtag.as_ref().map(|tag| beginning(self.omit().clean(tag), most));
+        Command { exe, args: Vec::new(), logtag, ..self }
     }
 
     /// The command without what may be large: for messages of which there are many.

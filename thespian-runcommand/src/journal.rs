@@ -2,6 +2,7 @@
 
 use thespian_core::Context;
 
+use crate::room::Room;
 use crate::{Captured, Command, CommandLog, CommandResult, Ending, LogLevel, Logger};
 
 /// How many lines of each stream are logged from its beginning, and how many from its end.
@@ -40,12 +41,21 @@ pub(crate) fn end(result: &CommandResult, ctx: &mut Context<'_>) {
     say(command, bad, format!("{tag} ERROR exit code: {exitcode}{why}"), ctx);
 }
 
+/// Logs that less of its output is in the result than was kept.
+pub(crate) fn cut(command: &Command, limit: usize, ctx: &mut Context<'_>) {
+    let why = format!("no message has more than {limit} bytes (Limits::message_size)");
+    say(command, LogLevel::Info, format!("{} output is cut in the result: {why}", command.tag()), ctx);
+}
+
 fn say(command: &Command, level: LogLevel, text: String, ctx: &mut Context<'_>) {
     let message = command.omit().clean(&text);
     match (command.logger, level) {
         (Logger::Log, LogLevel::Info) => log::info!("{message}"),
         (Logger::Log, LogLevel::Error) => log::error!("{message}"),
-        (Logger::Actor(logger), level) => ctx.send(&logger, CommandLog { level, message }),
+        (Logger::Actor(logger), level) => {
+            let message = Room::of(ctx).line(message);
+            ctx.send(&logger, CommandLog { level, message });
+        }
         (Logger::Silent, _) => {}
     }
 }

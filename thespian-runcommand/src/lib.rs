@@ -86,12 +86,25 @@
 //! | `timeout` | time | none | more than 0, up to [`LONGEST_TIMEOUT`] |
 //! | `report_on_start` | | no | |
 //!
-//! A base may have an end to the size of messages below what these allow (on `multiprocUDPBase` it is 65,000 bytes). A command with
-//! more input than that is refused to whoever sends it, and a result with more output comes to nobody but as poison to this
-//! actor: there, `max_bufsize` belongs below 30,000.
-//!
 //! Settings that are not allowed are typed errors: of an actor when it is specified or created, of a command in its result
 //! ([`Ending::Refused`]), or before that by [`Command::check`].
+//!
+//! # The size of messages
+//!
+//! Messages have a largest size where they are encoded (`Limits::message_size`; on `multiprocUDPBase` at most 65,000 bytes), which
+//! may be less than the settings above allow. All that the actor says fits into it, if it is 8 KiB or more:
+//!
+//! - Output goes on to [`output_updates`](Command::output_updates) in as many pieces as it takes. They add up to what the command
+//!   has written, however little of that is in the result, on a base that loses no messages: on `multiprocUDPBase` a command that
+//!   writes faster than its watcher reads may lose some.
+//! - A result that would be too large has its [`command`](CommandResult::command) without input and environment. If it still is,
+//!   less of the output is in it, from the beginning and the end as with a smaller `max_bufsize`: each stream gets half of the
+//!   room, and what the other does not need. The command's log says so.
+//! - A command whose line takes half of the room is [shown](CommandResult::command) with the beginning of it in what is sent with
+//!   output and in results that do not fit, and a line of the log for an actor may be its beginning.
+//!
+//! A command that is too large itself, by its input for example, does not come to the actor: it is refused to whoever sends it
+//! (`Error::MessageTooLarge` outside; to an actor as poison).
 //!
 //! # Exit codes
 //!
@@ -147,6 +160,7 @@ mod messages;
 mod omit;
 mod output;
 mod process;
+mod room;
 mod run_command;
 mod settings;
 

@@ -12,7 +12,7 @@ use crate::{Captured, Command};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
 #[message(name = "thespian-runcommand.CommandStarted")]
 pub struct CommandStarted {
-    /// The command, without its input and its environment.
+    /// The command, without its input and its environment, and [shortened](crate#the-size-of-messages) if its line is very long.
     pub command: Command,
     /// The id of the command's process, which leads a session and a process group of its own.
     pub pid: i32,
@@ -25,7 +25,7 @@ pub struct CommandStarted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
 #[message(name = "thespian-runcommand.CommandOutput")]
 pub struct CommandOutput {
-    /// The command, without its input and its environment.
+    /// The command, without its input and its environment, and [shortened](crate#the-size-of-messages) if its line is very long.
     pub command: Command,
     /// What it has written, in the order written. Bytes, never none.
     pub output: Bytes,
@@ -35,7 +35,7 @@ pub struct CommandOutput {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
 #[message(name = "thespian-runcommand.CommandError")]
 pub struct CommandError {
-    /// The command, without its input and its environment.
+    /// The command, without its input and its environment, and [shortened](crate#the-size-of-messages) if its line is very long.
     pub command: Command,
     /// What it has written, in the order written. Bytes, never none.
     pub error_output: Bytes,
@@ -73,7 +73,9 @@ pub enum LogLevel {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
 #[message(name = "thespian-runcommand.CommandResult")]
 pub struct CommandResult {
-    /// The command as it was sent.
+    /// The command as it was sent; without its input and its environment in a result that would be [too
+    /// large](crate#the-size-of-messages), and then, if its line is very long, with the beginning of that as its
+    /// [`exe`](Command::exe) and no arguments.
     pub command: Command,
     /// The exit code of its process; the number of the signal that ended it, negated; the system's error number for a command
     /// that could not be started; [`NOT_RUN`] or [`UNKNOWN`].

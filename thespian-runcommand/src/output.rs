@@ -10,12 +10,12 @@ use thespian_core::Bytes;
 use crate::omit::Omit;
 
 /// What a command has written to one of its streams: all of it, or the beginning and the end of what was too much for
-/// [`Command::max_bufsize`](crate::Command::max_bufsize).
+/// [`Command::max_bufsize`](crate::Command::max_bufsize), or for [a message](crate#the-size-of-messages).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Captured {
-    /// The whole output, or its beginning: half of `max_bufsize`, rounded down.
+    /// The whole output, or its beginning: half of what is kept, rounded down.
     pub head: Bytes,
-    /// The end of output that is not whole: the rest of `max_bufsize`.
+    /// The end of output that is not whole: the rest of what is kept.
     pub tail: Bytes,
     /// How much between the two was left out. Bytes.
     pub left_out: u64,
@@ -40,6 +40,27 @@ impl Captured {
     /// The output as it came, if it is whole.
     pub fn whole(&self) -> Option<&[u8]> {
         self.is_whole().then_some(&self.head.0)
+    }
+
+    /// How much of it is here. Bytes.
+    pub(crate) fn kept(&self) -> usize {
+        self.head.0.len() + self.tail.0.len()
+    }
+
+    /// The same with so many bytes kept at most, as if no more had been kept from the start.
+    pub(crate) fn cut(self, limit: usize) -> Captured {
+        if self.kept() <= limit {
+            return self;
+        }
+        let total = self.total();
+        let (head_limit, tail_limit) = halves(limit);
+        let Captured { head: Bytes(mut head), tail: Bytes(tail), .. } = self;
+        // Of output that is whole the end is in the head.
+        let end = if tail.is_empty() { &head } else { &tail };
+        let tail = end[end.len() - tail_limit..].to_vec();
+        head.truncate(head_limit);
+        head.shrink_to_fit();
+        Captured { head: Bytes(head), tail: Bytes(tail), left_out: total - limit as u64 }
     }
 
     /// What was kept as a text, with ` [...] ` where something was left out. What is not UTF-8 is replaced. Nothing is
@@ -75,8 +96,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// One that keeps so many bytes at most.
     pub(crate) fn new(limit: usize) -> Keeper {
-        let head_limit = limit / 2;
-        let tail_limit = limit - head_limit;
+        let (head_limit, tail_limit) = halves(limit);
         Keeper { head: Vec::new(), head_limit, tail: VecDeque::new(), tail_limit, left_out: 0 }
     }
 
@@ -100,6 +120,11 @@ impl Keeper {
         }
         Captured { head: Bytes(head), tail: Bytes(tail), left_out }
     }
+}
+
+/// How much of output that is cut is from its beginning, and how much from its end.
+fn halves(limit: usize) -> (usize, usize) {
+    (limit / 2, limit - limit / 2)
 }
 
 #[cfg(test)]
@@ -135,6 +160,22 @@ mod tests {
                 "in pieces of {piece}"
             );
             assert_eq!(kept(1, text, piece), (String::new(), "j".into(), 19), "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_later_is_as_if_no_more_had_been_kept() {
+        let text: Vec<u8> = (0..40).collect();
+        let keep = |limit| {
+            let mut keeper = Keeper::new(limit);
+            keeper.add(&text);
+            keeper.finish()
+        };
+        for limit in 1..50 {
+            for less in 0..50 {
+                let expected = if less < limit { keep(less) } else { keep(limit) };
+                assert!(keep(limit).cut(less) == expected, "{limit} and {less}");
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use thespian_core::{
 
 use crate::output::Keeper;
 use crate::process::{Process, StartFailure, Stream};
+use crate::room::Room;
 use crate::{
     Captured, Command, CommandAbort, CommandError, CommandOutput, CommandProblem, CommandResult,
     CommandStarted, Ending, NOT_RUN, RunCommandSettings, journal,
@@ -105,6 +106,8 @@ struct Running {
     error: Keeper,
     /// The command as it is shown to those who watch its output.
     outline: Command,
+    /// How much of it they are sent at once. Bytes.
+    piece: usize,
 }
 
 impl Desk {
@@ -232,30 +235,34 @@ impl Running {
                 return None;
             }
         };
-        let outline = job.command.outline();
+        let room = Room::of(ctx);
+        let outline = room.outline(&job.command);
         if job.command.report_on_start
             && let Some(pid) = process.pid()
         {
             ctx.send(&job.asker, CommandStarted { command: outline.clone(), pid });
         }
         let [output, error] = [(); 2].map(|()| Keeper::new(job.command.max_bufsize));
-        Some(Running { job, process, started, output, error, outline })
+        let piece = room.beside(&outline);
+        Some(Running { job, process, started, output, error, outline, piece })
     }
 
     /// Takes what there is of its output.
     fn read(&mut self, ctx: &mut Context<'_>) {
-        let Running { process, output, error, outline, .. } = self;
-        process.read(|stream, piece| {
+        let Running { process, output, error, outline, piece: most, .. } = self;
+        process.read(|stream, bytes| {
             let keeper = match stream {
                 Stream::Output => &mut *output,
                 Stream::Error => &mut *error,
             };
-            keeper.add(piece);
+            keeper.add(bytes);
             let Some(to) = outline.output_updates else { return };
-            let (command, piece) = (outline.clone(), Bytes(piece.to_vec()));
-            match stream {
-                Stream::Output => ctx.send(&to, CommandOutput { command, output: piece }),
-                Stream::Error => ctx.send(&to, CommandError { command, error_output: piece }),
+            for piece in bytes.chunks(*most) {
+                let (command, piece) = (outline.clone(), Bytes(piece.to_vec()));
+                match stream {
+                    Stream::Output => ctx.send(&to, CommandOutput { command, output: piece }),
+                    Stream::Error => ctx.send(&to, CommandError { command, error_output: piece }),
+                }
             }
         });
     }
@@ -299,8 +306,11 @@ fn finish(
     ctx: &mut Context<'_>,
 ) {
     let Job { command, asker } = job;
-    let result = CommandResult { command, exitcode, ending, stdout, stderr, duration };
+    let mut result = CommandResult { command, exitcode, ending, stdout, stderr, duration };
     journal::end(&result, ctx);
+    if let Some(limit) = Room::of(ctx).fit(&mut result) {
+        journal::cut(&result.command, limit, ctx);
+    }
     ctx.send(&asker, result);
 }
 

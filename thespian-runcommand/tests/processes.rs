@@ -18,6 +18,8 @@ mod responsive;
 mod results;
 #[path = "commands/scenarios.rs"]
 mod scenarios;
+#[path = "commands/sizes.rs"]
+mod sizes;
 #[path = "commands/streams.rs"]
 mod streams;
 
@@ -37,18 +39,14 @@ use thespian_tcp::Tcp;
 
 use chosen::{UDP, WAYS, put_on};
 use ground::{Ground, SOON};
-use scenarios::{every_scenario, every_scenario_with_a_watch};
+use scenarios::{every_scenario, every_scenario_of_sizes, every_scenario_with_a_watch};
 
 /// Collects the log of the process that the test is in, which is not the actor's; [`without_a_logger_the_systems_log_has_it`] has its place.
 const ELSEWHERE: &str = "logs::without_a_logger_the_processs_log_is_used";
 
-/// Those with input or results that do not fit into a datagram, which is refused to whoever sends it.
-const LARGE: &[&str] = &[
-    "streams::large_input_meets_large_output",
-    "streams::input_that_nobody_reads_is_no_error",
-    "streams::partial_output_is_whole_where_the_result_is_cut",
-    "responsive::a_flood_of_output_does_not_hide_an_abort",
-];
+/// Those with input that does not fit into a datagram: such a command is refused to whoever sends it.
+const LARGE: &[&str] =
+    &["streams::large_input_meets_large_output", "streams::input_that_nobody_reads_is_no_error"];
 
 type Scenario = (&'static str, fn(&mut Ground));
 
@@ -62,12 +60,15 @@ macro_rules! list {
 
 const SCENARIOS: &[Scenario] = every_scenario!(list);
 
+const OF_SIZES: &[Scenario] = every_scenario_of_sizes!(list);
+
 const WITH_A_WATCH: &[Scenario] = every_scenario_with_a_watch!(list);
 
 fn main() -> ExitCode {
     thespian_multiproc::Init::new().actors(ActorTypes::linked()).run();
     let suite = Suite::new(thespian_tcp::NAME, put_on);
-    let played = || SCENARIOS.iter().chain(WITH_A_WATCH).filter(|(name, _)| *name != ELSEWHERE);
+    let all = || SCENARIOS.iter().chain(OF_SIZES).chain(WITH_A_WATCH);
+    let played = || all().filter(|(name, _)| *name != ELSEWHERE);
     let suite = WAYS.iter().fold(suite, |suite, way| {
         let fits = |name: &str| *way != UDP || !LARGE.contains(&name);
         played().filter(|(name, _)| fits(name)).fold(suite, |suite, (name, play)| {

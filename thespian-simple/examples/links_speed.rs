@@ -200,6 +200,10 @@ impl Environment for Idle {
         &NONE
     }
 
+    fn largest_message(&self) -> Option<usize> {
+        None
+    }
+
     fn admin(&self) -> ActorAddress {
         ActorAddress::NOBODY
     }

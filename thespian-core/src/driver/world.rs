@@ -1509,6 +1509,10 @@ impl Environment for World {
         self.systems[self.running_in].admin.capabilities()
     }
 
+    fn largest_message(&self) -> Option<usize> {
+        self.network.as_ref().map(|_| self.systems[self.running_in].limits.message_size)
+    }
+
     fn admin(&self) -> ActorAddress {
         self.systems[self.running_in].admin.address()
     }

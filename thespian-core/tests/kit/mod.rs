@@ -248,6 +248,10 @@ impl Environment for Surroundings {
         &self.capabilities
     }
 
+    fn largest_message(&self) -> Option<usize> {
+        None
+    }
+
     fn admin(&self) -> ActorAddress {
         admin()
     }

@@ -81,6 +81,10 @@ impl Environment for Inside<'_> {
         self.capabilities
     }
 
+    fn largest_message(&self) -> Option<usize> {
+        Some(self.shared.limits.message_size)
+    }
+
     fn admin(&self) -> ActorAddress {
         self.shared.world.admin
     }

@@ -3,21 +3,28 @@
 use std::sync::{Mutex, Once};
 
 use log::{LevelFilter, Log, Metadata, Record};
-use thespian_core::ActorAddress;
-use thespian_runcommand::{Command, CommandLog, CommandResult, LogLevel, Logger};
+use thespian_core::{ActorAddress, AnyMessage};
+use thespian_runcommand::{Command, CommandLog, LogLevel, Logger};
 
 use crate::ground::Ground;
 
 /// The lines that are logged of a command, those that matter marked by an exclamation mark.
 fn logged(ground: &mut Ground, command: impl FnOnce(ActorAddress) -> Command) -> Vec<String> {
-    ground.tell(command(ground.watcher()));
-    let (result, seen) = ground.next();
-    assert!(result.is::<CommandResult>(), "{result:?}");
+    let command = command(ground.watcher());
+    let is_silent = command.logger == Logger::Silent;
+    ground.tell(command);
+    let (_, seen) = ground.result_and(|_, seen| is_silent || seen.last().is_some_and(is_of_the_end));
     let line = |log: &CommandLog| match log.level {
         LogLevel::Info => log.message.clone(),
         LogLevel::Error => format!("! {}", log.message),
     };
     seen.iter().map(|message| line(message.downcast_ref().expect("a line of the log"))).collect()
+}
+
+/// Whether a message is the line of the log that says how a command has ended.
+fn is_of_the_end(message: &AnyMessage) -> bool {
+    let line = message.downcast_ref::<CommandLog>().map(|log| log.message.as_str());
+    line.is_some_and(|line| line.ends_with(" completed successfully") || line.contains(" ERROR exit code: "))
 }
 
 pub(crate) fn a_command_is_logged_at_its_logger(ground: &mut Ground) {

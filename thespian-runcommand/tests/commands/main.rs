@@ -4,6 +4,7 @@
 //! - `scenarios`: the names of those that are played in either mode.
 //! - `results`: what becomes of a command, in either mode.
 //! - `streams`: input, output, partial output.
+//! - `sizes`: what does not fit into a message.
 //! - `logs`: what is logged, and what is not.
 //! - `responsive`: what only an actor that watches can do.
 
@@ -17,10 +18,11 @@ mod logs;
 mod responsive;
 mod results;
 mod scenarios;
+mod sizes;
 mod streams;
 
 use ground::Ground;
-use scenarios::{every_scenario, every_scenario_with_a_watch};
+use scenarios::{every_scenario, every_scenario_of_sizes, every_scenario_with_a_watch};
 
 /// Plays every scenario on every ground.
 macro_rules! scenarios {
@@ -52,5 +54,14 @@ macro_rules! on_a_stage {
     };
 }
 
+/// Plays scenarios where messages are encoded, and where they are said to be.
+macro_rules! on_bases_with_sizes {
+    ($($module:ident { $($scenario:ident),* $(,)? })*) => {
+        scenarios! { @ground encoded Ground::simulated; $($module { $($scenario),* })* }
+        scenarios! { @ground watching_sizes Ground::watching; $($module { $($scenario),* })* }
+    };
+}
+
 every_scenario!(scenarios);
+every_scenario_of_sizes!(on_bases_with_sizes);
 every_scenario_with_a_watch!(on_a_stage);

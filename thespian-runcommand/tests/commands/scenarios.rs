@@ -49,6 +49,23 @@ macro_rules! every_scenario {
     };
 }
 
+/// Has a macro make something of every scenario for bases that have a largest message.
+macro_rules! every_scenario_of_sizes {
+    ($then:ident) => {
+        $then! {
+            sizes {
+                a_result_that_is_too_large_is_cut,
+                a_stream_gets_the_room_that_the_other_does_not_need,
+                input_and_environment_go_before_output_does,
+                partial_output_comes_in_pieces_that_fit,
+                a_long_line_is_shortened_and_the_command_answered,
+                a_command_that_is_refused_fits_into_its_answer,
+                lines_of_the_log_fit,
+            }
+        }
+    };
+}
+
 /// Has a macro make something of every scenario that an actor can only play while it watches.
 macro_rules! every_scenario_with_a_watch {
     ($then:ident) => {
@@ -62,10 +79,11 @@ macro_rules! every_scenario_with_a_watch {
                 a_full_queue_answers_and_names_the_limit,
                 without_a_queue_a_second_command_is_refused,
                 an_exit_answers_everybody,
+                an_exit_answers_with_what_fits,
                 a_command_that_is_stopped_is_terminated_all_the_same,
             }
         }
     };
 }
 
-pub(crate) use {every_scenario, every_scenario_with_a_watch};
+pub(crate) use {every_scenario, every_scenario_of_sizes, every_scenario_with_a_watch};

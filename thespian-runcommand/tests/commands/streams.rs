@@ -59,8 +59,7 @@ pub(crate) fn partial_output_adds_up_to_the_result(ground: &mut Ground) {
     let script = "for i in 1 2 3 4 5; do seq $i 1000; seq $i 10 >&2; done";
     let command = Command { output_updates: Some(ground.watcher()), ..Command::shell(script) };
     ground.tell(command.clone());
-    let (result, seen) = ground.next();
-    let result: CommandResult = result.downcast().unwrap();
+    let (result, seen) = ground.result_and(|result, seen| are_all(result, seen));
     let (output, error) = sums(seen, &command);
     assert_eq!(result.stdout.whole(), Some(&output[..]));
     assert_eq!(result.stderr.whole(), Some(&error[..]));
@@ -71,17 +70,27 @@ pub(crate) fn partial_output_is_whole_where_the_result_is_cut(ground: &mut Groun
     let updates = Some(ground.watcher());
     let command = Command { max_bufsize: 10, output_updates: updates, ..Command::new("seq", ["100000"]) };
     ground.tell(command.clone());
-    let (result, seen) = ground.next();
-    assert_eq!(result.downcast::<CommandResult>().unwrap().stdout.tail.0, b"0000\n"[..].to_vec());
+    let (result, seen) = ground.result_and(|result, seen| are_all(result, seen));
+    assert_eq!(result.stdout.tail.0, b"0000\n"[..].to_vec());
     assert!(sums(seen, &command).0 == all_numbers());
 }
 
-fn all_numbers() -> Vec<u8> {
+/// Whether this is as much as the command has written.
+pub(crate) fn are_all<'a>(result: &CommandResult, seen: impl IntoIterator<Item = &'a AnyMessage>) -> bool {
+    let length = |message: &AnyMessage| {
+        let output = message.downcast_ref::<CommandOutput>().map(|message| &message.output);
+        let error = || message.downcast_ref::<CommandError>().map(|message| &message.error_output);
+        output.or_else(error).map_or(0, |bytes| bytes.0.len() as u64)
+    };
+    seen.into_iter().map(length).sum::<u64>() >= result.stdout.total() + result.stderr.total()
+}
+
+pub(crate) fn all_numbers() -> Vec<u8> {
     (1..=100_000).flat_map(|number| format!("{number}\n").into_bytes()).collect()
 }
 
 /// What came of each stream.
-fn sums(seen: Vec<AnyMessage>, of: &Command) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn sums(seen: Vec<AnyMessage>, of: &Command) -> (Vec<u8>, Vec<u8>) {
     let (mut output, mut error) = (Vec::new(), Vec::new());
     for message in seen {
         if let Some(CommandOutput { command, output: piece }) = message.downcast_ref() {

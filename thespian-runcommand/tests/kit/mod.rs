@@ -51,13 +51,20 @@ impl Stage {
         Stage {
             host: Host::new(config),
             actor: Some(Box::new(A::start(start).expect("it starts"))),
-            environment: World { begun: Instant::now(), capabilities },
+            environment: World { begun: Instant::now(), capabilities, largest_message: None },
             out: Outputs::new(),
             actions: Actions::new(limits.actions_per_attempt),
             watched: Vec::new(),
             sent: VecDeque::new(),
             watch_messages: 0,
         }
+    }
+
+    /// The same, where no message may be larger than so many bytes.
+    #[allow(dead_code, reason = "not every program has commands whose results are large")]
+    pub(crate) fn with_messages_of(mut self, largest_message: usize) -> Stage {
+        self.environment.largest_message = Some(largest_message);
+        self
     }
 
     pub(crate) fn tell(&mut self, from: ActorAddress, message: impl IntoMessage) {
@@ -117,6 +124,11 @@ impl Stage {
                 self.host.arrived(now, envelope, &mut self.out);
             }
             Output::Transmit(envelope) => {
+                if let Some(most) = self.environment.largest_message {
+                    let mut bytes = Vec::new();
+                    envelope.message().encode_into(&mut bytes).expect("it can be encoded");
+                    assert!(bytes.len() <= most, "{} bytes of {:?}", bytes.len(), envelope.message());
+                }
                 self.sent.push_back((*envelope.to(), envelope.into_message()));
                 self.host.credited(now, 1, &mut self.out);
             }
@@ -167,6 +179,7 @@ fn borrow(fd: i32) -> BorrowedFd<'static> {
 struct World {
     begun: Instant,
     capabilities: Capabilities,
+    largest_message: Option<usize>,
 }
 
 impl Environment for World {
@@ -190,6 +203,10 @@ impl Environment for World {
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn largest_message(&self) -> Option<usize> {
+        self.largest_message
     }
 
     fn admin(&self) -> ActorAddress {

@@ -41,7 +41,8 @@ pub(crate) fn keys_spread_over_as_many_workers_as_there_may_be(ground: &Ground) 
     let clerks = clerks(ground, settings(4, 4));
     let mut keys: BTreeMap<ActorAddress, u32> = BTreeMap::new();
     for key in 0..8 {
-        // One after the other: a single worker could do it all.
+        // One after the other: a single worker could do it all. The answer may be there before the troupe knows that the work is
+        // done, and a worker that it takes for busy has more to do than the others.
         *keys.entry(clerks.worker_of(key)).or_default() += 1;
         clerks.await_status("(0 busy");
     }

@@ -88,9 +88,9 @@ pub(crate) fn the_mark_of_one_is_not_that_of_another(ground: &Ground) {
 
 pub(crate) fn a_worker_in_progress_is_not_dismissed(ground: &Ground) {
     let bees = ground.bees(settings(2, 0));
-    let worker = bees.hold();
-    bees.ask::<Echo>(Echo(1));
-    bees.await_status("2 workers (1 busy, 1 idle");
+    let (worker, other) = (bees.hold(), bees.hold());
+    bees.tell_to(&other, Release);
+    bees.take::<Ended>();
     ground.pass(3 * DELAY);
     bees.await_status("1 workers (1 busy, 0 idle, 0 leaving)");
     bees.tell_to(&worker, Release);
