@@ -233,6 +233,15 @@ impl Core {
         }
     }
 
+    /// Does what can be done without the actor: performs, writes, and waits for something, at most so long and no longer than
+    /// nothing is due.
+    pub(super) fn look_around(&mut self, longest: Duration) {
+        self.perform();
+        self.plane.flush();
+        let patience = self.patience().map_or(longest, |patience| patience.min(longest));
+        self.turn(Some(patience));
+    }
+
     /// Shows how this actor is.
     fn show(&self) {
         if let Some(record) = self.board.record(self.me.slot()) {
