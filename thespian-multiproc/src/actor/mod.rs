@@ -215,6 +215,8 @@ impl Running {
     fn live(mut self, mut core: Owner<Core>) -> ! {
         // Not with the first message, which somebody waits for.
         self.rouse();
+        // Not by way of the outputs: it would be put together there and copied at once, which is slow.
+        let mut next = None;
         let mut in_a_row = 0;
         let mut look_at = core.clock.now() + LOOK_EVERY;
         loop {
@@ -225,15 +227,23 @@ impl Running {
             if core.restart || core.recheck {
                 self.user_code(&mut core);
             }
-            core.offer_ready();
-            if let Some(envelope) = core.out.poll_delivery() {
+            if core.has_ready() {
+                next.into_iter().for_each(|next| core.out.deliver(next));
+                core.offer_ready();
+                next = None;
+            }
+            if let Some(envelope) = next.take().or_else(|| core.out.poll_delivery()) {
                 core.unwatch();
-                let now = self.deliver(&mut core, envelope);
+                let now;
+                (now, next) = self.deliver(&mut core, envelope);
                 in_a_row += 1;
-                if in_a_row < DELIVERIES_PER_LOOK && now < look_at && !core.out.is_empty() {
+                let has_more = next.is_some() || !core.out.is_empty();
+                if in_a_row < DELIVERIES_PER_LOOK && now < look_at && has_more {
                     continue;
                 }
             }
+            next.into_iter().for_each(|next| core.out.deliver(next));
+            next = None;
             in_a_row = 0;
             core.perform();
             core.plane.flush();
@@ -243,13 +253,13 @@ impl Running {
             }
             let patience = if core.out.is_empty() { core.patience() } else { Some(Duration::ZERO) };
             core.turn(patience);
-            look_at = core.clock.now() + LOOK_EVERY;
+            look_at = core.clock.last() + LOOK_EVERY;
         }
     }
 
-    /// Runs the handler, with the core free for the keeper. Returns the time when it is done.
-    fn deliver(&mut self, core: &mut Owner<Core>, envelope: Envelope) -> Time {
-        let Some(mut actor) = self.instance.take() else { return core.clock.now() };
+    /// Runs the handler, with the core free for the keeper. Returns the time when it is done, and what the actor is to have next.
+    fn deliver(&mut self, core: &mut Owner<Core>, envelope: Envelope) -> (Time, Option<Envelope>) {
+        let Some(mut actor) = self.instance.take() else { return (core.clock.now(), None) };
         let shared = self.shared;
         self.actions.set_limit(shared.limits.actions_per_attempt);
         self.actions.set_writing(true);
@@ -274,10 +284,7 @@ impl Running {
             false => core.clock.now(),
         };
         let Core { host, out, .. } = &mut **core;
-        if let Some(next) = host.finished(now, envelope, outcome, &mut self.actions, out) {
-            out.deliver(next);
-        }
-        now
+        (now, host.finished(now, envelope, outcome, &mut self.actions, out))
     }
 
     /// Wakes the keeper, which is started if there is none.
