@@ -387,7 +387,7 @@ impl Decoder {
         if code == NOBODY {
             return Ok(ActorAddress::NOBODY);
         }
-        if code % 2 == 0 {
+        if code.is_multiple_of(2) {
             return Err(Malformed("an address that was never sent"));
         }
         let (address, rest) = decode_prefix::<ActorAddress>(bytes, DecodeLimits::default())
