@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::any::{Any, TypeId};
 use core::cell::OnceCell;
-use core::fmt;
+use core::{fmt, hint};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -647,6 +647,16 @@ impl Envelope {
     pub fn set_number(&mut self, number: u64) {
         let head = &mut self.0.0.head;
         head.number_and_marks = head.number_and_marks & MARKS | number & !MARKS;
+    }
+
+    /// Has the processor fetch the message from memory, without waiting for it: it is wanted soon. Of many that came together
+    /// none is near any more when its turn comes.
+    #[inline]
+    pub fn fetch(&self) {
+        hint::black_box(self.0.0.head.number_and_marks);
+        if let Some(encoded) = self.0.as_encoded() {
+            hint::black_box(encoded.bytes.first());
+        }
     }
 
     /// The message's place in the order between its sender and its target, for those that came from another process.

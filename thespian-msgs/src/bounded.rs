@@ -169,6 +169,39 @@ impl<'de> Decoder<'de> {
         Ok(value)
     }
 
+    /// Reads a number without a sign, as postcard does. One of few bytes is read here: it fits whatever its type is, and to have
+    /// postcard read it costs as much as all else that a small message takes.
+    #[inline]
+    fn number<T: Deserialize<'de> + TryFrom<u64>>(&mut self) -> Result<T, Fault> {
+        let few = size_of::<T>();
+        let mut number = 0;
+        for (at, byte) in self.rest.iter().take(few).enumerate() {
+            number |= u64::from(byte & 0x7f) << (7 * at);
+            if *byte < 0x80
+                && let Ok(number) = T::try_from(number)
+            {
+                self.rest = &self.rest[at + 1..];
+                return Ok(number);
+            }
+        }
+        self.leaf()
+    }
+
+    /// Reads bytes with their number before them.
+    #[inline]
+    fn bytes(&mut self) -> Result<&'de [u8], Fault> {
+        let length = self.number::<usize>()?;
+        let (bytes, rest) =
+            self.rest.split_at_checked(length).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<&'de str, Fault> {
+        core::str::from_utf8(self.bytes()?).map_err(|_| postcard::Error::DeserializeBadUtf8.into())
+    }
+
     /// One level down. Nothing goes down after a limit was passed, so a type that swallows errors ends soon as well.
     #[inline]
     fn enter(&mut self) -> Result<(), Fault> {
@@ -193,7 +226,7 @@ impl<'de> Decoder<'de> {
     /// Since all is paid here, capacity reserved by size hints adds up to no more than the limit, however lists nest.
     #[inline]
     fn length(&mut self) -> Result<usize, Fault> {
-        let length = self.leaf::<usize>()?;
+        let length = self.number::<usize>()?;
         match self.items.checked_sub(length) {
             Some(left) => {
                 self.items = left;
@@ -239,12 +272,12 @@ impl From<postcard::Error> for Fault {
     }
 }
 
-/// The types without parts.
+/// The types without parts, and how they are read.
 macro_rules! leaves {
-    ($($method:ident => $visit:ident($type:ty)),* $(,)?) => {$(
+    ($($method:ident => $visit:ident($read:ident $(::<$type:ty>)?)),* $(,)?) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            visitor.$visit(self.leaf::<$type>()?)
+            visitor.$visit(self.$read$(::<$type>)?()?)
         }
     )*};
 }
@@ -266,16 +299,16 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     type Error = Fault;
 
     leaves! {
-        deserialize_bool => visit_bool(bool), deserialize_char => visit_char(char),
-        deserialize_u8 => visit_u8(u8), deserialize_u16 => visit_u16(u16), deserialize_u32 => visit_u32(u32),
-        deserialize_u64 => visit_u64(u64), deserialize_u128 => visit_u128(u128),
-        deserialize_i8 => visit_i8(i8), deserialize_i16 => visit_i16(i16), deserialize_i32 => visit_i32(i32),
-        deserialize_i64 => visit_i64(i64), deserialize_i128 => visit_i128(i128),
-        deserialize_f32 => visit_f32(f32), deserialize_f64 => visit_f64(f64),
-        deserialize_str => visit_borrowed_str(&'de str),
-        deserialize_string => visit_borrowed_str(&'de str),
-        deserialize_bytes => visit_borrowed_bytes(&'de [u8]),
-        deserialize_byte_buf => visit_borrowed_bytes(&'de [u8]),
+        deserialize_bool => visit_bool(leaf::<bool>), deserialize_char => visit_char(leaf::<char>),
+        deserialize_u8 => visit_u8(leaf::<u8>), deserialize_u16 => visit_u16(number::<u16>),
+        deserialize_u32 => visit_u32(number::<u32>), deserialize_u64 => visit_u64(number::<u64>),
+        deserialize_u128 => visit_u128(leaf::<u128>),
+        deserialize_i8 => visit_i8(leaf::<i8>), deserialize_i16 => visit_i16(leaf::<i16>),
+        deserialize_i32 => visit_i32(leaf::<i32>), deserialize_i64 => visit_i64(leaf::<i64>),
+        deserialize_i128 => visit_i128(leaf::<i128>),
+        deserialize_f32 => visit_f32(leaf::<f32>), deserialize_f64 => visit_f64(leaf::<f64>),
+        deserialize_str => visit_borrowed_str(text), deserialize_string => visit_borrowed_str(text),
+        deserialize_bytes => visit_borrowed_bytes(bytes), deserialize_byte_buf => visit_borrowed_bytes(bytes),
     }
 
     not_in_the_bytes! { deserialize_any, deserialize_identifier, deserialize_ignored_any }
@@ -520,6 +553,32 @@ mod tests {
 
     fn too_many<T>(bytes: &[u8]) -> Result<T, DecodeError> {
         Err(DecodeError::TooManyItems { limit: bytes.len() + 64 })
+    }
+
+    #[test]
+    fn numbers_and_texts_are_read_as_postcard_reads_them() {
+        fn same<T: DeserializeOwned + PartialEq + fmt::Debug>(bytes: &[u8]) {
+            let ours = decode_prefix::<T>(bytes, LIMITS).ok();
+            assert_eq!(ours, postcard::take_from_bytes::<T>(bytes).ok(), "{bytes:?}");
+        }
+        // Of all lengths, with room to spare and without, some written in more bytes than they need.
+        for length in 0..12 {
+            for last in [0, 1, 3, 0x0f, 0x7f, 0x80, 0xff] {
+                for rest in [0x80, 0x81, 0xff] {
+                    let mut bytes = vec![rest; length];
+                    bytes.extend([last, b'a', b'b', 0xc3, 0xbc]);
+                    for bytes in [&bytes[..], &bytes[..length + 1]] {
+                        same::<u8>(bytes);
+                        same::<u16>(bytes);
+                        same::<u32>(bytes);
+                        same::<u64>(bytes);
+                        same::<u128>(bytes);
+                        same::<usize>(bytes);
+                        same::<String>(bytes);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -54,6 +54,12 @@ impl Teller {
         self.last.get()
     }
 
+    /// What was told last.
+    #[inline]
+    pub(crate) fn last(&self) -> Time {
+        self.last.get()
+    }
+
     /// What was told last, unless the kernel has counted another tick since: at most a few milliseconds ago. To ask for the
     /// tick costs a quarter of asking for the time.
     #[inline]

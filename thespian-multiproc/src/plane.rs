@@ -22,9 +22,9 @@ pub(crate) trait Engines {
     fn frame(
         &mut self,
         now: Time,
-        from: ActorAddress,
-        to: ActorAddress,
-        frame: FrameRef<'_>,
+        from: &ActorAddress,
+        to: &ActorAddress,
+        frame: &FrameRef<'_>,
         out: &mut Outputs,
     ) -> bool;
 
@@ -362,27 +362,28 @@ impl Plane {
         let Plane { port, routes, deferred, admin, locating, .. } = self;
         let mut time = None;
         port.wait(timeout, &mut |event| match event {
-            PortEvent::Frame { peer, from, to, frame } => {
+            // Looked at where it is: to copy what has just been written in parts waits for each of the parts.
+            PortEvent::Frame { peer, ref from, ref to, ref frame } => {
                 brought.frames += 1;
                 let now = *time.get_or_insert_with(now);
-                if !routes.is_heard(&from, peer) && !routes.hear(from, peer) {
-                    if let Some(Route::Locating(waiting)) = routes.change().get_mut(&from) {
+                if !routes.is_heard(from, peer) && !routes.hear(*from, peer) {
+                    if let Some(Route::Locating(waiting)) = routes.change().get_mut(from) {
                         *locating -= 1;
                         // Whoever it is found us first.
                         let waiting = waiting.drain(..);
                         deferred.extend(waiting.map(|(sender, frame)| Later::Send {
                             peer,
                             from: sender,
-                            to: from,
+                            to: *from,
                             frame,
                         }));
                     }
                     // Acknowledgements may have been lost with an earlier connection.
-                    deferred.push(Later::Back(from));
-                    routes.change().insert(from, Route::By { peer, seen: peer });
+                    deferred.push(Later::Back(*from));
+                    routes.change().insert(*from, Route::By { peer, seen: peer });
                 }
                 if !engines.frame(now, from, to, frame, out) {
-                    deferred.push(Later::NotHere { peer, address: to, sender: from });
+                    deferred.push(Later::NotHere { peer, address: *to, sender: *from });
                 }
             }
             PortEvent::Ready { key: CONTROL } => control_ready = true,
@@ -404,7 +405,10 @@ impl Plane {
             }
             brought.admin_lost |= channel.is_closed();
         }
-        self.happen_later(now(), engines, out, &mut brought);
+        if !self.deferred.is_empty() {
+            self.happen_later(now(), engines, out, &mut brought);
+        }
+        self.sweep(engines);
         brought
     }
 
@@ -433,7 +437,6 @@ impl Plane {
                 }
             }
         }
-        self.sweep(engines);
     }
 
     fn lost_peer(&mut self, now: Time, peer: PeerId, engines: &mut dyn Engines, out: &mut Outputs) {
@@ -487,7 +490,7 @@ impl Plane {
             }
             ToProcess::Frame(Carried { from, to, frame }) => {
                 // One for an endpoint that is gone meanwhile needs no word: the admin has heard of its end, or will.
-                engines.frame(now, from, to, frame.borrow(), out);
+                engines.frame(now, &from, &to, &frame.borrow(), out);
             }
             word => return Some(word),
         }

@@ -1,5 +1,5 @@
-//! What the host asks of the operating system: forking, titles, descriptors. Unsafe code is here, and one call each in
-//! [`board`](crate::board) and [`handover`](crate::handover).
+//! What the host asks of the operating system: forking, titles, descriptors. Unsafe code is here, in one
+//! lock (`actor/biased.rs`), and one call each in [`board`](crate::board) and [`handover`](crate::handover).
 //!
 //! Linux. Another system is supported by another version of this file.
 
@@ -333,6 +333,24 @@ pub(crate) fn start_thread<T: Sync>(stack: usize, on: &'static T, run: fn(&'stat
         failed
     };
     if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// Lets this process use [`barrier`]. Whether the kernel allows it. Quick as long as the process has one thread.
+pub(crate) fn register_barrier() -> bool {
+    membarrier(nix::libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+}
+
+/// Has every thread of this process execute a full memory barrier before this returns, those that run as well as those that do
+/// not. Whether it did: the kernel may lack the memory to.
+pub(crate) fn barrier() -> bool {
+    membarrier(nix::libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+}
+
+fn membarrier(command: i32) -> bool {
+    // SAFETY: the call takes three numbers and touches no memory.
+    #[expect(unsafe_code, reason = "the library has no such call")]
+    let outcome = unsafe { nix::libc::syscall(nix::libc::SYS_membarrier, command, 0, 0) };
+    outcome == 0
 }
 
 /// Ends this process at once: nothing that it has registered for its end is run, which may be its parent's.

@@ -1,5 +1,6 @@
 //! The actors of the scenarios that only processes can show.
 
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -27,6 +28,8 @@ pub(crate) enum Deed {
     Read(String),
     /// Runs for ever.
     Spin,
+    /// Flushes again and again, until this file is there.
+    FlushUntil(String),
     /// Starts a program, and answers what that shows of its descriptors.
     ListDescriptors,
     /// Creates a child and answers its address.
@@ -57,6 +60,11 @@ impl Doer {
             Deed::Spin => loop {
                 std::hint::spin_loop();
             },
+            Deed::FlushUntil(file) => {
+                while !Path::new(file).exists() {
+                    ctx.flush();
+                }
+            }
             Deed::ListDescriptors => return ctx.reply(list_descriptors()?),
             Deed::Beget => {
                 let child = ctx.create_actor::<Doer>();

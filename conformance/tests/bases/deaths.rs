@@ -25,6 +25,7 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
         a_killed_actor_is_told_of_once_and_takes_all_below,
     ),
     ("deaths::a_handler_that_blocks_hides_and_stops_nothing", a_handler_that_blocks_hides_and_stops_nothing),
+    ("deaths::nor_does_one_that_flushes_all_the_time", nor_does_one_that_flushes_all_the_time),
     ("deaths::a_status_tells_how_much_waits_in_bytes", a_status_tells_how_much_waits_in_bytes),
     (
         "deaths::signals_that_ask_for_an_exit_are_exit_requests",
@@ -209,6 +210,25 @@ fn a_handler_that_blocks_hides_and_stops_nothing(ground: &Processes) {
     gate.open();
     assert!(eventually(SOON, || ask::<u64>(system, child, Deed::Count) == COUNT));
     system.shutdown().expect("down");
+}
+
+/// It uses the core so often that there may be no moment for the keeper to have it.
+fn nor_does_one_that_flushes_all_the_time(ground: &Processes) {
+    let family = Family::new(ground);
+    let (system, child) = (&family.system, &family.child);
+    let grandchild: ActorAddress = ask(system, child, Deed::Beget);
+    assert!(answers(system, &grandchild));
+    let end = ground.folder().join("end");
+    family.tell(child, Deed::FlushUntil(end.display().to_string()));
+
+    assert!(eventually(SOON, || status(system, child).state == ActorState::Busy));
+    assert_eq!(status(system, child).children, [grandchild]);
+    family.process(&grandchild).signal(Signal::SIGKILL).expect("killed");
+    assert!(eventually(SOON, || status(system, child).children.is_empty()));
+
+    File::create(end).expect("a file");
+    assert!(answers(system, child));
+    family.system.shutdown().expect("down");
 }
 
 fn a_status_tells_how_much_waits_in_bytes(ground: &Processes) {

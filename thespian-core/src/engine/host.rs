@@ -879,7 +879,13 @@ impl Host {
         }
         let next = self.take_next();
         match &next {
-            Some(envelope) => self.begin(now, envelope),
+            Some(envelope) => {
+                // While the handler runs.
+                if let Some(after) = self.mailbox.front() {
+                    after.fetch();
+                }
+                self.begin(now, envelope);
+            }
             None => {
                 self.flush_owed(out);
                 if self.phase != Phase::Running {

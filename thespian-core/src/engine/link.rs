@@ -344,7 +344,7 @@ impl Links {
         }
         let buffer = mem::take(&mut self.buffer);
         let bytes = large.as_ref().map_or(PayloadRef::Read(&buffer), PayloadRef::Kept);
-        self.keep(now, &to, lane, Draft { number, by_runtime, repeated, names: &names, bytes }, out);
+        self.keep(now, &to, lane, Draft { number, by_runtime, repeated, names: &names, bytes: &bytes }, out);
         if buffer.capacity() <= BUFFER_KEPT {
             self.buffer = buffer;
         }
@@ -362,7 +362,7 @@ impl Links {
         bytes: PayloadRef<'_>,
         out: &mut Outputs,
     ) {
-        let draft = Draft { number, by_runtime: false, repeated: false, names, bytes };
+        let draft = Draft { number, by_runtime: false, repeated: false, names, bytes: &bytes };
         self.keep(now, to, Lane::User, draft, out);
     }
 

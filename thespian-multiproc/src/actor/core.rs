@@ -64,14 +64,14 @@ impl Engines for Host {
     fn frame(
         &mut self,
         now: Time,
-        from: ActorAddress,
-        to: ActorAddress,
-        frame: FrameRef<'_>,
+        from: &ActorAddress,
+        to: &ActorAddress,
+        frame: &FrameRef<'_>,
         out: &mut Outputs,
     ) -> bool {
-        let here = to == *self.address();
+        let here = to == self.address();
         if here {
-            Host::frame(self, now, from, frame, out);
+            Host::frame(self, now, *from, *frame, out);
         }
         here
     }
@@ -233,6 +233,15 @@ impl Core {
         }
     }
 
+    /// Does what can be done without the actor: performs, writes, and waits for something, at most so long and no longer than
+    /// nothing is due.
+    pub(super) fn look_around(&mut self, longest: Duration) {
+        self.perform();
+        self.plane.flush();
+        let patience = self.patience().map_or(longest, |patience| patience.min(longest));
+        self.turn(Some(patience));
+    }
+
     /// Shows how this actor is.
     fn show(&self) {
         if let Some(record) = self.board.record(self.me.slot()) {
@@ -324,13 +333,27 @@ impl Core {
     }
 
     /// A watch holds until the next handler call (guide section 4.8).
+    #[inline]
     pub(super) fn unwatch(&mut self) {
+        if !self.watched.is_empty() || !self.ready.is_empty() || self.offered {
+            self.unwatch_all();
+        }
+    }
+
+    #[cold]
+    fn unwatch_all(&mut self) {
         for key in 0..self.watched.len() {
             self.plane.port.unwatch(key as u64);
         }
         self.watched.clear();
         self.ready.clear();
         self.offered = false;
+    }
+
+    /// Whether the actor is to have word of ready descriptors.
+    #[inline]
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Lets the actor have word of ready descriptors, before any other message.

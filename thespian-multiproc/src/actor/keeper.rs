@@ -5,71 +5,49 @@
 //! accepted, the status is answered, exits of children are noted, until the handler returns. While nothing happens the
 //! keeper sleeps without waking up.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
+
+use super::biased::{Absence, Biased};
 
 /// How often the keeper looks while something happens, and how long a handler runs before it takes over at the latest, twice.
 pub(crate) const TICK: Duration = Duration::from_millis(25);
 
-/// What the main thread tells the keeper: a counter that is odd while a handler runs.
+/// Whether the keeper sleeps, and what wakes it.
 ///
 /// The lock and the condition are those of the standard library, which allocate nothing: a thread that allocates gets a part
 /// of the heap to itself, and most keepers never need one.
 pub(crate) struct Pulse {
-    beat: AtomicU64,
     asleep: AtomicBool,
     lock: Mutex<()>,
     wake: Condvar,
 }
 
-/// What the keeper found.
-pub(crate) enum Look {
-    /// The handler of this beat has been running for a while.
-    Stuck(u64),
-}
-
 impl Pulse {
-    pub(crate) fn new() -> Pulse {
-        Pulse {
-            beat: AtomicU64::new(0),
-            asleep: AtomicBool::new(true),
-            lock: Mutex::new(()),
-            wake: Condvar::new(),
-        }
+    pub(super) fn new() -> Pulse {
+        Pulse { asleep: AtomicBool::new(true), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
-    /// A handler begins. Called by one thread. Says whether the keeper sleeps and is to be [woken](Pulse::rouse).
+    /// The main thread has left. Says whether the keeper sleeps and is to be [woken](Pulse::rouse).
     #[inline]
     #[must_use]
-    pub(crate) fn begin(&self) -> bool {
-        self.beat.store(self.beat.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        // Either this sees that the keeper has gone to sleep, or the keeper sees the beat before it does.
-        fence(Ordering::SeqCst);
+    pub(super) fn is_asleep<T>(&self, core: &Biased<T>) -> bool {
+        // Either this sees that the keeper has gone to sleep, or the keeper sees before it does that the main thread has left.
+        core.barrier().light();
         self.asleep.load(Ordering::Relaxed)
-    }
-
-    /// It has returned.
-    #[inline]
-    pub(crate) fn end(&self) {
-        self.beat.store(self.beat.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// Whether the handler of this beat still runs.
-    pub(crate) fn is_at(&self, beat: u64) -> bool {
-        self.beat.load(Ordering::Acquire) == beat
     }
 
     /// Wakes the keeper.
     #[cold]
-    pub(crate) fn rouse(&self) {
+    pub(super) fn rouse(&self) {
         let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.asleep.store(false, Ordering::SeqCst);
         self.wake.notify_one();
     }
 
-    /// Waits until a handler has been running for a while; sleeps as long as none does.
-    pub(crate) fn watch(&self) -> Look {
+    /// Waits until the main thread has been away for a while; sleeps as long as it is here.
+    pub(super) fn watch<T>(&self, core: &Biased<T>) -> Absence {
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = None;
         loop {
@@ -79,47 +57,56 @@ impl Pulse {
                 continue;
             }
             guard = self.wake.wait_timeout(guard, TICK).unwrap_or_else(PoisonError::into_inner).0;
-            let beat = self.beat.load(Ordering::Acquire);
-            if beat.is_multiple_of(2) {
-                // No handler runs: the next one says that it begins, at most once in a tick.
-                self.asleep.store(true, Ordering::SeqCst);
-                fence(Ordering::SeqCst);
-                let now = self.beat.load(Ordering::Relaxed);
-                self.asleep.store(now == beat, Ordering::SeqCst);
-            } else if seen == Some(beat) {
-                return Look::Stuck(beat);
+            let absence = core.absence();
+            match absence {
+                Some(absence) if seen == Some(absence) => return absence,
+                Some(_) => {}
+                None => self.go_to_sleep(core),
             }
-            seen = Some(beat);
+            seen = absence;
         }
+    }
+
+    /// No handler runs: the next one says that it begins, at most once in a tick.
+    fn go_to_sleep<T>(&self, core: &Biased<T>) {
+        let place = core.place();
+        self.asleep.store(true, Ordering::SeqCst);
+        let stays = core.barrier().heavy() && core.place() == place;
+        self.asleep.store(stays, Ordering::SeqCst);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
+    use super::super::barrier::Barrier;
     use super::*;
-    use std::sync::Arc;
 
     #[test]
     fn a_handler_that_runs_on_is_found_and_a_quick_one_is_not() {
-        let pulse = Arc::new(Pulse::new());
-        let keeper = std::thread::spawn({
-            let pulse = pulse.clone();
-            move || pulse.watch()
-        });
-        for _ in 0..1000 {
-            if pulse.begin() {
-                pulse.rouse();
+        for barrier in [Barrier::of_process(), Barrier::Even] {
+            let pulse: &'static Pulse = Box::leak(Box::new(Pulse::new()));
+            let mut owner = Biased::leak((), barrier, Waker::noop().clone());
+            let core = owner.lock();
+            let keeper = std::thread::spawn(move || pulse.watch(core));
+            for _ in 0..1000 {
+                owner.away(|_| {
+                    if pulse.is_asleep(core) {
+                        pulse.rouse();
+                    }
+                });
             }
-            pulse.end();
+            assert!(!keeper.is_finished());
+            let found = owner.away(|_| {
+                if pulse.is_asleep(core) {
+                    pulse.rouse();
+                }
+                let found = keeper.join().expect("returns when a handler runs on");
+                assert_eq!(core.absence(), Some(found));
+                found
+            });
+            assert_ne!(core.absence(), Some(found));
         }
-        assert!(!keeper.is_finished());
-        if pulse.begin() {
-            pulse.rouse();
-        }
-        let Look::Stuck(beat) = keeper.join().expect("returns when a handler runs on");
-        assert_eq!(beat, 2001);
-        assert!(pulse.is_at(beat));
-        pulse.end();
-        assert!(!pulse.is_at(beat));
     }
 }

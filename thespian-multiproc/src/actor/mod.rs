@@ -3,6 +3,8 @@
 //! The main thread runs the loop: it performs what the engine asks for, runs the handler on a delivery, and waits for what
 //! comes. A second thread, the [keeper], runs the same loop while a handler takes long.
 
+mod barrier;
+mod biased;
 mod core;
 mod inside;
 pub(crate) mod keeper;
@@ -11,10 +13,8 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use thespian_core::driver::{panics, run};
 use thespian_core::engine::{Host, HostConfig, LaunchError};
 use thespian_core::transport::{Identity, Role, Transport};
@@ -23,9 +23,11 @@ use thespian_core::{
     Time,
 };
 
+use self::barrier::Barrier;
+use self::biased::{Biased, Owner};
 use self::core::Core;
 use self::inside::Inside;
-use self::keeper::{Look, Pulse};
+use self::keeper::Pulse;
 use crate::clock::Clock;
 use crate::control::{Begin, Channel, StartFailure, Surroundings, ToAdminProcess};
 use crate::inherited::Inherited;
@@ -52,28 +54,13 @@ const KEEPER_STACK: usize = 256 * 1024;
 
 /// What the threads of the process share.
 pub(crate) struct Shared {
-    core: Mutex<Core>,
-    /// The main thread waits for the core.
-    wanted: AtomicBool,
-    waker: Waker,
+    core: &'static Biased<Core>,
     pulse: Pulse,
+    /// The keeper could not have the core because a handler was using it.
+    overdue: AtomicBool,
     clock: Clock,
     limits: Arc<Limits>,
     world: Arc<Surroundings>,
-}
-
-impl Shared {
-    /// The core, which the keeper gives up when it is asked to.
-    fn lock(&self) -> MutexGuard<'_, Core> {
-        if let Some(core) = self.core.try_lock() {
-            return core;
-        }
-        self.wanted.store(true, Ordering::SeqCst);
-        self.waker.wake_by_ref();
-        let core = self.core.lock();
-        self.wanted.store(false, Ordering::SeqCst);
-        core
-    }
 }
 
 /// Runs an actor, for as long as this process lives.
@@ -91,7 +78,7 @@ pub(crate) fn run(
     }
     let outcome = start(begin, kind, control, transport, inherited);
     match outcome {
-        Ok(actor) => actor.live(),
+        Ok((actor, core)) => actor.live(core),
         Err(error) => {
             runtime_log::say(log::Level::Error, &format!("{address} could not begin: {error}"));
             sys::exit(1);
@@ -106,10 +93,12 @@ fn start(
     control: UnixStream,
     transport: &dyn Transport,
     inherited: Inherited,
-) -> io::Result<Running> {
+) -> io::Result<(Running, Owner<Core>)> {
     let Begin { address, requirements, start, addresses, world, .. } = begin;
     panics::install_hook();
     sys::make_room_for_descriptors();
+    // Before the actor's code can start threads.
+    let barrier = Barrier::of_process();
     let signals = Signals::of_actor()?;
     sys::unblock_signals();
     let mut channel = Channel::new(control)?;
@@ -164,16 +153,16 @@ fn start(
         inherited.board,
     );
     let capabilities = core.capabilities.clone();
+    let core = Biased::leak(core, barrier, waker);
     let shared = Shared {
-        core: Mutex::new(core),
-        wanted: AtomicBool::new(false),
-        waker,
+        core: core.lock(),
         pulse: Pulse::new(),
+        overdue: AtomicBool::new(false),
         clock,
         limits,
         world,
     };
-    Ok(Running {
+    let actor = Running {
         // As long as the process.
         shared: Box::leak(Box::new(shared)),
         address,
@@ -184,7 +173,8 @@ fn start(
         actions: Actions::default(),
         capabilities,
         has_keeper: false,
-    })
+    };
+    Ok((actor, core))
 }
 
 /// Tells the admin why there is no actor, and ends.
@@ -222,11 +212,11 @@ struct Running {
 }
 
 impl Running {
-    fn live(mut self) -> ! {
-        let shared = self.shared;
+    fn live(mut self, mut core: Owner<Core>) -> ! {
         // Not with the first message, which somebody waits for.
         self.rouse();
-        let mut core = shared.lock();
+        // Not by way of the outputs: it would be put together there and copied at once, which is slow.
+        let mut next = None;
         let mut in_a_row = 0;
         let mut look_at = core.clock.now() + LOOK_EVERY;
         loop {
@@ -235,18 +225,25 @@ impl Running {
                 self.finish(&mut core);
             }
             if core.restart || core.recheck {
-                core = self.user_code(shared, core);
+                self.user_code(&mut core);
             }
-            core.offer_ready();
-            if let Some(envelope) = core.out.poll_delivery() {
+            if core.has_ready() {
+                next.into_iter().for_each(|next| core.out.deliver(next));
+                core.offer_ready();
+                next = None;
+            }
+            if let Some(envelope) = next.take().or_else(|| core.out.poll_delivery()) {
                 core.unwatch();
                 let now;
-                (core, now) = self.deliver(shared, core, envelope);
+                (now, next) = self.deliver(&mut core, envelope);
                 in_a_row += 1;
-                if in_a_row < DELIVERIES_PER_LOOK && now < look_at && !core.out.is_empty() {
+                let has_more = next.is_some() || !core.out.is_empty();
+                if in_a_row < DELIVERIES_PER_LOOK && now < look_at && has_more {
                     continue;
                 }
             }
+            next.into_iter().for_each(|next| core.out.deliver(next));
+            next = None;
             in_a_row = 0;
             core.perform();
             core.plane.flush();
@@ -256,49 +253,38 @@ impl Running {
             }
             let patience = if core.out.is_empty() { core.patience() } else { Some(Duration::ZERO) };
             core.turn(patience);
-            look_at = core.clock.now() + LOOK_EVERY;
+            look_at = core.clock.last() + LOOK_EVERY;
         }
     }
 
-    /// Runs the handler, with the core free for the keeper. Returns the time when it is done.
-    fn deliver<'a>(
-        &mut self,
-        shared: &'a Shared,
-        core: MutexGuard<'a, Core>,
-        envelope: Envelope,
-    ) -> (MutexGuard<'a, Core>, Time) {
-        let Some(mut actor) = self.instance.take() else {
-            let now = core.clock.now();
-            return (core, now);
-        };
+    /// Runs the handler, with the core free for the keeper. Returns the time when it is done, and what the actor is to have next.
+    fn deliver(&mut self, core: &mut Owner<Core>, envelope: Envelope) -> (Time, Option<Envelope>) {
+        let Some(mut actor) = self.instance.take() else { return (core.clock.now(), None) };
+        let shared = self.shared;
         self.actions.set_limit(shared.limits.actions_per_attempt);
         self.actions.set_writing(true);
         // They change seldom, and counting who has them would cost every message.
         if !Arc::ptr_eq(&self.capabilities, &core.capabilities) {
             self.capabilities = core.capabilities.clone();
         }
-        if shared.pulse.begin() {
-            self.rouse();
-        }
-        drop(core);
-        let mut inside = Inside { shared, capabilities: &self.capabilities };
-        let outcome = run::attempt(&mut *actor, &envelope, &mut self.actions, &mut inside);
-        shared.pulse.end();
-        let mut core = shared.lock();
+        let outcome = core.away(|away| {
+            if shared.pulse.is_asleep(shared.core) {
+                self.rouse();
+            }
+            let mut inside = Inside { shared, away, capabilities: &self.capabilities };
+            run::attempt(&mut *actor, &envelope, &mut self.actions, &mut inside)
+        });
         self.instance = Some(actor);
         if outcome.is_err() {
-            self.abandon(&mut core);
+            self.abandon(core);
         }
         // Exactly where something was asked for; who only takes in has nobody to be late for.
         let now = match self.actions.is_empty() && outcome.is_ok() {
             true => core.clock.about(),
             false => core.clock.now(),
         };
-        let Core { host, out, .. } = &mut *core;
-        if let Some(next) = host.finished(now, envelope, outcome, &mut self.actions, out) {
-            out.deliver(next);
-        }
-        (core, now)
+        let Core { host, out, .. } = &mut **core;
+        (now, host.finished(now, envelope, outcome, &mut self.actions, out))
     }
 
     /// Wakes the keeper, which is started if there is none.
@@ -334,12 +320,10 @@ impl Running {
 
     /// Runs what the engine, or the admin, wants of the actor's type.
     #[cold]
-    fn user_code<'a>(&mut self, shared: &'a Shared, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+    fn user_code(&mut self, core: &mut Owner<Core>) {
         if std::mem::take(&mut core.recheck) {
             let capabilities = core.capabilities.clone();
-            drop(core);
-            let verdict = run::check(self.kind, &capabilities, &self.requirements);
-            core = shared.lock();
+            let verdict = core.away(|_| run::check(self.kind, &capabilities, &self.requirements));
             core.tell(&ToAdminProcess::Rechecked(verdict));
         }
         if std::mem::take(&mut core.restart)
@@ -353,7 +337,6 @@ impl Running {
                 }
             }
         }
-        core
     }
 
     /// The actor is done: its state goes, its last words are written, and the process ends.
@@ -376,13 +359,18 @@ impl Running {
 fn keep(shared: &'static Shared) {
     let _ = nix::sys::prctl::set_name(c"keeper");
     loop {
-        let Look::Stuck(beat) = shared.pulse.watch();
-        let mut core = shared.core.lock();
-        while shared.pulse.is_at(beat) && !shared.wanted.load(Ordering::SeqCst) {
-            core.perform();
-            core.plane.flush();
-            let patience = core.patience().unwrap_or(keeper::TICK * 40).min(keeper::TICK * 40);
-            core.turn(Some(patience));
+        let absence = shared.pulse.watch(shared.core);
+        let Some(mut core) = shared.core.borrow() else {
+            shared.overdue.store(true, Ordering::Relaxed);
+            continue;
+        };
+        loop {
+            // Once in any case: a handler that wants the core all the time would otherwise never let it.
+            let longest = if core.is_wanted() { Duration::ZERO } else { keeper::TICK * 40 };
+            core.look_around(longest);
+            if core.is_wanted() || shared.core.absence() != Some(absence) {
+                break;
+            }
         }
     }
 }

@@ -119,14 +119,14 @@ impl Engines for Endpoints {
     fn frame(
         &mut self,
         now: Time,
-        from: ActorAddress,
-        to: ActorAddress,
-        frame: FrameRef<'_>,
+        from: &ActorAddress,
+        to: &ActorAddress,
+        frame: &FrameRef<'_>,
         out: &mut Outputs,
     ) -> bool {
-        match self.0.get_mut(&to) {
+        match self.0.get_mut(to) {
             Some(endpoint) => {
-                endpoint.frame(now, from, frame, out);
+                endpoint.frame(now, *from, *frame, out);
                 true
             }
             None => false,
@@ -450,9 +450,9 @@ impl Core {
     }
 
     /// How long nothing has to be done, at most.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn patience(&self, now: Time) -> Option<Duration> {
         let due = self.endpoints.0.values().filter_map(Endpoint::poll_timeout).min()?;
-        Some(due.since(self.clock.now()) + Duration::from_nanos(1))
+        Some(due.since(now) + Duration::from_nanos(1))
     }
 
     /// Performs what the engines ask for.
@@ -486,7 +486,7 @@ impl Core {
         // Between endpoints of this program frames take no detour.
         let (now, frames) = (self.clock.now(), frames.map(|frame| frame.to_frame()));
         for frame in frames.collect::<Vec<_>>() {
-            self.endpoints.frame(now, from, to, frame.borrow(), &mut self.out);
+            self.endpoints.frame(now, &from, &to, &frame.borrow(), &mut self.out);
         }
         self.wake(to);
     }
@@ -517,10 +517,13 @@ impl Core {
         if brought.admin_lost {
             self.end();
         }
-        let now = clock.now();
+        let mut now = None;
         for endpoint in self.endpoints.0.values_mut() {
-            if endpoint.poll_timeout().is_some_and(|due| due <= now) {
-                endpoint.handle_timeout(now, &mut self.out);
+            if let Some(due) = endpoint.poll_timeout() {
+                let now = *now.get_or_insert_with(|| clock.now());
+                if due <= now {
+                    endpoint.handle_timeout(now, &mut self.out);
+                }
             }
         }
         self.perform();

@@ -108,7 +108,7 @@ impl Shared {
             }
             if core.leader.is_none() {
                 core.leader = Some(waiter);
-                let patience = core.patience().map_or(left, |patience| patience.min(left));
+                let patience = core.patience(now).map_or(left, |patience| patience.min(left));
                 self.turn(core, Some(patience));
                 // It may have found something for itself.
                 bell.answer(&self.wanting);
@@ -273,7 +273,7 @@ fn keep(shared: &Shared) {
         core.say_closed();
         core.perform();
         core.flush();
-        let patience = core.patience().map_or(LONG, |patience| patience.min(LONG));
+        let patience = core.patience(shared.clock.now()).map_or(LONG, |patience| patience.min(LONG));
         shared.turn(&mut core, Some(patience));
         core.perform();
         core.flush();

@@ -49,7 +49,8 @@ pub(super) struct Draft<'a> {
     /// Whether it is sent again until it is acknowledged even by [`Carrier::BestEffort`]: supervision rests on it.
     pub(super) repeated: bool,
     pub(super) names: &'a TypeNames,
-    pub(super) bytes: PayloadRef<'a>,
+    /// Where they are: to copy what says so would wait for each of its parts.
+    pub(super) bytes: &'a PayloadRef<'a>,
 }
 
 /// A message that is kept until it is acknowledged. Small, because there may be many.
@@ -175,7 +176,7 @@ impl Outgoing {
         out: &mut Outputs,
     ) {
         let Draft { number, by_runtime, repeated, names, bytes } = draft;
-        let (stored, expires) = (self.store.add(names, bytes), now + limits.delivery_limit);
+        let (stored, expires) = (self.store.add(names, *bytes), now + limits.delivery_limit);
         let kept = Kept { number, expires, stored, by_runtime, repeated };
         self.last_used = now;
         if self.queue.is_empty() && self.has_room(kept.stored.len(), limits) {
