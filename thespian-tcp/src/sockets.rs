@@ -4,9 +4,10 @@ use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 
 use mio::net::{TcpListener, TcpStream};
+use socket2::SockRef;
 use thespian_transport::Sockets;
 
-use crate::listen::watch_for_silence;
+use crate::listen::{control_congestion, watch_for_silence};
 
 /// Stream sockets over TCP.
 pub(crate) struct TcpSockets;
@@ -26,6 +27,7 @@ impl Sockets for TcpSockets {
     fn connect(to: &SocketAddr) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(*to)?;
         watch_for_silence(&stream, *to);
+        control_congestion(SockRef::from(&stream), *to);
         Ok(stream)
     }
 
