@@ -48,7 +48,7 @@ pub(crate) fn watch_for_silence(stream: &TcpStream, other_side: SocketAddr) {
 
 /// Has a connection within this machine do no more than it has to.
 pub(crate) fn control_congestion(socket: SockRef<'_>, other_side: SocketAddr) {
-    if cfg!(any(target_os = "linux", target_os = "freebsd")) && other_side.ip().is_loopback() {
+    if other_side.ip().is_loopback() {
         // Without it, each message costs a little more.
         let _ = socket.set_tcp_congestion(CONGESTION_HERE);
     }
@@ -71,7 +71,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn connections_within_the_machine_take_no_notes() {
         let listener = at(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let connecting =

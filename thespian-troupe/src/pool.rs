@@ -28,6 +28,8 @@ pub(crate) struct Pool {
     /// The places of those that can have more than they have, each once, and perhaps of others.
     open: VecDeque<u32>,
     turns: u64,
+    /// The last turn before the troupe last looked for what takes long.
+    asked_at: u64,
 }
 
 /// So many spares are kept at least: workers in other processes are given several messages at the same time.
@@ -61,8 +63,6 @@ pub(crate) struct Member {
     pub(crate) has_tray: bool,
     /// The asker that the tray names at its place.
     pub(crate) last_asker: ActorAddress,
-    /// The last turn before the troupe last looked for what takes long.
-    asked_at: u64,
     /// Why its job came back while nobody knows whether it ever started.
     failure: Option<Box<str>>,
 }
@@ -213,18 +213,15 @@ impl Pool {
     }
 
     /// Those that could be cut off, with what they have had since before the last time that this was asked.
-    pub(crate) fn slow(&mut self) -> Vec<(ActorAddress, Vec<Ticket>)> {
+    pub(crate) fn slow(&mut self) -> Vec<(ActorAddress, Ticket)> {
+        let before = mem::replace(&mut self.asked_at, self.turns);
         let mut slow = Vec::new();
-        let turns = self.turns;
-        for (member, place) in self.places.iter_mut().zip(0_u32..) {
-            let Some(member) = member.as_mut().filter(|member| !member.has_tray) else { continue };
+        for (member, place) in self.places.iter().zip(0_u32..) {
+            let Some(member) = member.as_ref().filter(|member| !member.has_tray) else { continue };
             let others = member.ahead.iter().map(|(turn, job)| job.ticket(place, *turn));
             let tickets = member.ticket(place).into_iter().chain(others);
-            let tickets: Vec<Ticket> = tickets.filter(|ticket| ticket.turn <= member.asked_at).collect();
-            if !tickets.is_empty() {
-                slow.push((member.address, tickets));
-            }
-            member.asked_at = turns;
+            let old = tickets.filter(|ticket| ticket.turn <= before);
+            slow.extend(old.map(|ticket| (member.address, ticket)));
         }
         slow
     }
@@ -258,7 +255,6 @@ impl Pool {
             has_started: false,
             has_tray: false,
             last_asker: ActorAddress::NOBODY,
-            asked_at: 0,
             failure: None,
         });
         if let Some(place) = self.vacant.pop() {

@@ -365,9 +365,7 @@ impl<W: Actor> Troupe<W> {
     fn give_far(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {
         self.send_far(place, job, ctx);
         self.fill(place, ctx);
-        if !self.pool.is_at_work(place) {
-            self.go_on(place, Duration::ZERO, ctx);
-        }
+        self.go_on_if_free(place, ctx);
     }
 
     /// Gives a worker in another process what it can have with what it has: it would otherwise wait for the troupe after each.
@@ -463,13 +461,10 @@ impl<W: Actor> Troupe<W> {
         let Some(place) = place else { return };
         let most = u32::try_from(OUT_IN_ALL / self.pool.staff().max(1)).unwrap_or(u32::MAX).max(1);
         self.pool.set_room(place, report.room.min(self.settings.ahead_limit).min(most));
-        if self.pool.is_at_work(place) {
-            if self.pool.runs_dry(place) {
-                self.fill(place, ctx);
-            }
-        } else {
-            self.go_on(place, Duration::ZERO, ctx);
+        if self.pool.runs_dry(place) {
+            self.fill(place, ctx);
         }
+        self.go_on_if_free(place, ctx);
         if !report.returned.is_empty() {
             self.serve_waiting(ctx);
         }
@@ -495,6 +490,13 @@ impl<W: Actor> Troupe<W> {
             self.give(place, job, ctx);
         } else {
             self.rest(place, at, ctx);
+        }
+    }
+
+    /// The same, for one that may have something left to do.
+    fn go_on_if_free(&mut self, place: u32, ctx: &mut Context<'_>) {
+        if !self.pool.is_at_work(place) {
+            self.go_on(place, Duration::ZERO, ctx);
         }
     }
 
@@ -579,9 +581,7 @@ impl<W: Actor> Troupe<W> {
         if let Some(job) = self.pool.take_out(worker, ticket) {
             self.send_back(job, details, ctx);
         }
-        if !self.pool.is_at_work(ticket.place) {
-            self.go_on(ticket.place, Duration::ZERO, ctx);
-        }
+        self.go_on_if_free(ticket.place, ctx);
     }
 
     /// The one who sent the message gets it back, as if from a worker.
@@ -630,10 +630,8 @@ impl<W: Actor> Troupe<W> {
 
     /// Asks those what became of their work who have had it for long.
     fn inquire(&mut self, ctx: &mut Context<'_>) {
-        for (worker, tickets) in self.pool.slow() {
-            for ticket in tickets {
-                ctx.send(&worker, Order::Inquiry(ticket));
-            }
+        for (worker, ticket) in self.pool.slow() {
+            ctx.send(&worker, Order::Inquiry(ticket));
         }
         self.inquires = self.pool.has_far_work();
         if self.inquires {
@@ -647,9 +645,7 @@ impl<W: Actor> Troupe<W> {
         if let Some(job) = self.pool.take_out(ctx.sender(), ticket) {
             let details = |times| format!("{times} workers did not get it, or ended while they had it");
             self.redeliver(job, details, ctx);
-            if !self.pool.is_at_work(ticket.place) {
-                self.go_on(ticket.place, Duration::ZERO, ctx);
-            }
+            self.go_on_if_free(ticket.place, ctx);
         }
     }
 

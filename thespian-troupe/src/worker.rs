@@ -21,7 +21,7 @@ use crate::tray::{LastAsker, Tray};
 pub(crate) enum Order {
     /// A message to handle for the one who sent it.
     Work(Work),
-    /// Answer as if this were done, with all that is done. Only a worker that has started can.
+    /// Answer as if this were done. Only a worker that has started can.
     Probe(Ticket),
     /// Say what became of this work, unless it is in progress: that it is done, or with [`Word::Missed`].
     Inquiry(Ticket),
@@ -130,7 +130,7 @@ impl<W: Actor> Worker<W> {
         }
         let troupe = ctx.sender();
         if self.ledger.has(ticket) {
-            ctx.send(&troupe, self.all_done(ticket));
+            ctx.send(&troupe, self.done(ticket));
         } else {
             ctx.send(&troupe, Word::Missed(ticket));
         }
@@ -189,17 +189,19 @@ impl<W: Actor> Worker<W> {
     /// The same without a tray to put it in.
     fn finish_far(&mut self, ticket: Ticket, troupe: &ActorAddress, ctx: &mut Context<'_>) {
         let now = ctx.uptime();
-        if self.ledger.put(ticket, now) {
-            ctx.send(troupe, Word::Report(self.ledger.news(now)));
-            match ctx.is_overrun() {
-                true => self.ledger.undo(),
-                false => self.ledger.told(),
-            }
-        } else {
-            self.call(troupe, ctx);
-            if ctx.is_overrun() {
-                self.ledger.undo();
-            }
+        match self.ledger.put(ticket, now) {
+            true => self.tell(troupe, now, ctx),
+            false => self.call(troupe, ctx),
+        }
+        if ctx.is_overrun() {
+            self.ledger.undo();
+        }
+    }
+
+    fn tell(&mut self, troupe: &ActorAddress, now: Duration, ctx: &mut Context<'_>) {
+        ctx.send(troupe, Word::Report(self.ledger.news(now)));
+        if !ctx.is_overrun() {
+            self.ledger.told();
         }
     }
 
@@ -215,21 +217,16 @@ impl<W: Actor> Worker<W> {
         self.ledger.is_called = false;
         if self.ledger.has_news() {
             let now = ctx.uptime();
-            ctx.send(troupe, Word::Report(self.ledger.news(now)));
-            if !ctx.is_overrun() {
-                self.ledger.told();
-            }
+            self.tell(troupe, now, ctx);
         }
     }
 
-    /// Says that this is done, and whatever else is.
-    fn all_done(&self, ticket: Ticket) -> Word {
-        if self.seat.is_some() {
-            return Word::Done(ticket);
+    /// Says that this is done, to a troupe that has asked.
+    fn done(&self, ticket: Ticket) -> Word {
+        match self.seat {
+            Some(_) => Word::Done(ticket),
+            None => Word::Report(Report { done: vec![ticket], returned: Vec::new(), room: 1 }),
         }
-        let mut report = self.ledger.everything();
-        report.done.push(ticket);
-        Word::Report(report)
     }
 
     /// Something that is no work, but may be what finishes it.
@@ -286,7 +283,7 @@ impl<W: Actor> Actor for Worker<W> {
     fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
         match message.downcast_ref::<Order>() {
             Some(Order::Work(work)) => self.wrapped(work, ctx),
-            Some(Order::Probe(ticket)) => ctx.reply(self.all_done(*ticket)),
+            Some(Order::Probe(ticket)) => ctx.reply(self.done(*ticket)),
             Some(Order::Inquiry(ticket)) => {
                 self.inquiry(*ticket, ctx);
                 Ok(Flow::Done)

@@ -132,6 +132,7 @@ struct Rare {
     wakeups_asked: u64,
     /// The latest time at which a wakeup was due that has been put into the mailbox.
     wakeup_last_due: Time,
+    /// When the actor was paused, or relieved last.
     paused_since: Time,
     pause: Pause,
     /// When a request to exit has waited for a handler for too long; [`Time::FAR`] when that has been said.

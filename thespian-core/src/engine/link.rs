@@ -742,20 +742,18 @@ impl Links {
 
     /// Whether something that was sent to this peer is not acknowledged.
     pub fn is_owed_by(&self, peer: ActorAddress) -> bool {
-        let number = self.numbers.get(&peer);
-        number.is_some_and(|number| {
-            let links = &self.peers[*number as usize].outgoing;
-            links.iter().flatten().any(|link| !link.is_idle())
-        })
+        self.links_to(peer).any(|link| !link.is_idle())
     }
 
     /// Whether something that was sent to this peer was not acknowledged at this time, or has been sent since.
     pub fn is_owed_since(&self, then: Time, peer: ActorAddress) -> bool {
+        self.links_to(peer).any(|link| !link.is_idle() || link.last_used >= then)
+    }
+
+    fn links_to(&self, peer: ActorAddress) -> impl Iterator<Item = &Outgoing> {
         let number = self.numbers.get(&peer);
-        number.is_some_and(|number| {
-            let links = &self.peers[*number as usize].outgoing;
-            links.iter().flatten().any(|link| !link.is_idle() || link.last_used >= then)
-        })
+        let lanes = number.into_iter().flat_map(|number| &self.peers[*number as usize].outgoing);
+        lanes.filter_map(Option::as_deref)
     }
 
     /// How many messages are on their way to a target in a lane.

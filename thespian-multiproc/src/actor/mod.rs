@@ -228,9 +228,10 @@ impl Running {
                 self.user_code(&mut core);
             }
             if core.has_ready() {
-                next.into_iter().for_each(|next| core.out.deliver(next));
+                if let Some(next) = next.take() {
+                    core.out.deliver(next);
+                }
                 core.offer_ready();
-                next = None;
             }
             if let Some(envelope) = next.take().or_else(|| core.out.poll_delivery()) {
                 core.unwatch();
@@ -242,8 +243,9 @@ impl Running {
                     continue;
                 }
             }
-            next.into_iter().for_each(|next| core.out.deliver(next));
-            next = None;
+            if let Some(next) = next.take() {
+                core.out.deliver(next);
+            }
             in_a_row = 0;
             core.perform();
             core.plane.flush();
