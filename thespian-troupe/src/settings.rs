@@ -46,7 +46,8 @@ pub struct TroupeSettings {
     /// How long a worker above `idle_count` is idle before it is dismissed. At most 365 days; 2 seconds by default.
     pub dismissal_delay: Duration,
     /// How many messages wait while every worker is at work. The next one comes back to its sender as poison that
-    /// names this limit. Messages, at most 500,000; 100,000 by default. At 0 nothing waits.
+    /// names this limit. What quick workers have [ahead](TroupeSettings::ahead_limit) is not counted. Messages, at most 500,000;
+    /// 100,000 by default. At 0 nothing waits, not with a worker either.
     pub queue_limit: u32,
     /// To how many other workers a message is given when the one that had it dies, before it comes back to its sender
     /// as poison. Workers, at most 100; 2 by default.

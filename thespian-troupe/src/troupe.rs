@@ -381,9 +381,10 @@ impl<W: Actor> Troupe<W> {
         }
     }
 
-    /// Whether workers can have something with what they have. Where there are too many, some have to come to an end.
+    /// Whether workers can have something with what they have: it waits there. Where there are too many, some have to come to an end.
     fn may_give_ahead(&self) -> bool {
-        self.keeps_workers && self.pool.staff() <= self.settings.max_count as usize
+        let may_wait = self.settings.queue_limit > 0;
+        self.keeps_workers && may_wait && self.pool.staff() <= self.settings.max_count as usize
     }
 
     fn send_far(&mut self, place: u32, job: Job, ctx: &mut Context<'_>) {

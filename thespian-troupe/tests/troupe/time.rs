@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
-    Actor, ActorAddress, ActorStatus, AnyMessage, Context, Message, StatusReq, WakeupMessage, actor, actors,
+    Actor, ActorAddress, ActorStatus, AnyMessage, Context, Message, PoisonMessage, StatusReq, WakeupMessage,
+    actor, actors,
 };
 use thespian_sim::{Faults, Random, Sim};
 use thespian_transient::Transient;
@@ -71,6 +72,22 @@ fn what_is_behind_something_slow_is_done_by_others_though_it_was_with_a_quick_wo
         drop(bees);
         ground.finish();
     }
+}
+
+#[test]
+fn without_a_queue_nothing_waits_with_a_quick_worker_either() {
+    let ground = Ground::on(Sim::new(1).with_faults(instant()));
+    let bees = ground.bees(TroupeSettings { queue_limit: 0, ..settings(1, 1) });
+    for number in 0..50 {
+        assert_eq!(bees.ask::<Echo>(Echo(number)), Echo(number));
+        bees.await_status("(0 busy");
+    }
+    bees.tell(Slow(SECOND));
+    let poison: PoisonMessage = bees.ask(Echo(50));
+    assert!(poison.details.contains("0 messages wait (TroupeSettings::queue_limit)"), "{}", poison.details);
+    bees.take::<Slow>();
+    drop(bees);
+    ground.finish();
 }
 
 #[test]
