@@ -314,6 +314,15 @@ impl AnyMessage {
         Envelope(self)
     }
 
+    /// Has the processor fetch it from memory, without waiting for it.
+    #[inline]
+    fn fetch(&self) {
+        hint::black_box(self.0.head.number_and_marks);
+        if let Some(encoded) = self.as_encoded() {
+            hint::black_box(encoded.bytes.first());
+        }
+    }
+
     fn body(&self) -> &dyn ErasedMessage {
         self.0.content.body()
     }
@@ -362,6 +371,14 @@ impl<'de> Deserialize<'de> for AnyMessage {
 
 /// The memory of a message that is over, for another one.
 pub struct SpareMessage(AnyMessage);
+
+impl SpareMessage {
+    /// Has the processor fetch it: it is used next.
+    #[inline]
+    pub fn fetch(&self) {
+        self.0.fetch();
+    }
+}
 
 /// A message as it came from another process: names and bytes, decoded when somebody asks for a type they know.
 pub struct EncodedMessage {
@@ -653,10 +670,7 @@ impl Envelope {
     /// none is near any more when its turn comes.
     #[inline]
     pub fn fetch(&self) {
-        hint::black_box(self.0.0.head.number_and_marks);
-        if let Some(encoded) = self.0.as_encoded() {
-            hint::black_box(encoded.bytes.first());
-        }
+        self.0.fetch();
     }
 
     /// The message's place in the order between its sender and its target, for those that came from another process.

@@ -251,6 +251,11 @@ impl<S: Sockets> Connection<S> {
         !self.is_broken && (self.is_leaving || !self.outbox.is_empty())
     }
 
+    /// Whether there may be something to do for it once its socket takes more.
+    pub(crate) fn has_to_write(&self) -> bool {
+        !self.is_up() || self.is_leaving || !self.outbox.is_empty()
+    }
+
     /// Whether everything it was to do is done.
     pub(crate) fn is_to_be_shut(&self) -> bool {
         self.is_leaving && !self.is_shut && self.is_up() && self.outbox.is_empty()

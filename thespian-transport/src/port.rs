@@ -451,10 +451,12 @@ impl<S: Sockets> StreamPort<S> {
                     let ended = event.is_read_closed() || event.is_error() || event.is_write_closed();
                     // A socket that is being connected is not writable before it has been looked at.
                     connection.now_is(event.is_writable() && connection.is_connected(), ended);
+                    let has_to_write = event.is_writable() && connection.has_to_write();
                     if event.is_readable() || ended || !connection.is_connected() {
                         self.list_ready(peer);
                     }
-                    if event.is_writable() {
+                    // Each event says of most sockets that they are.
+                    if has_to_write {
                         self.list_dirty(peer);
                     }
                 }

@@ -425,7 +425,12 @@ impl Links {
             Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
                 let size = bytes.len();
                 let message = match self.spares.pop() {
-                    Some(spare) => AnyMessage::encoded_in(spare, names, bytes),
+                    Some(spare) => {
+                        if let Some(next) = self.spares.last() {
+                            next.fetch();
+                        }
+                        AnyMessage::encoded_in(spare, names, bytes)
+                    }
                     None => AnyMessage::encoded(names.clone(), bytes),
                 };
                 let mut envelope = message.seal(&self.me, &from);

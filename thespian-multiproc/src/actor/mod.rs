@@ -37,7 +37,7 @@ use crate::signals::Signals;
 use crate::{runtime_log, sys};
 
 /// After how many deliveries in a row the process looks around, at the latest.
-const DELIVERIES_PER_LOOK: u32 = 128;
+const DELIVERIES_PER_LOOK: u32 = 400;
 
 /// After how long of deliveries in a row the process looks around, if handlers have sent anything: it waits until then. Who
 /// only takes in looks around by the kernel's ticks, every few milliseconds, for the sake of acknowledgements.
