@@ -150,6 +150,26 @@ impl Side {
         self
     }
 
+    /// The actor has nothing more to do.
+    fn rests(&mut self) -> &mut Side {
+        self.links.rest(self.now, &mut self.out);
+        self
+    }
+
+    /// The actor waits for those that it has sent to.
+    fn asks_how_far(&mut self) -> &mut Side {
+        self.links.ask_how_far(&mut self.out);
+        self
+    }
+
+    /// Messages from this one come and are handled, and the actor rests.
+    fn handles(&mut self, from: char, sequences: core::ops::Range<u64>) -> &mut Side {
+        for sequence in sequences.clone() {
+            self.gets(from, sequence, 0, "m");
+        }
+        self.anything().handled(from, User, sequences).rests()
+    }
+
     fn closes(&mut self, lane: Lane) -> &mut Side {
         self.links.close(lane, DeadReason::Dead, &mut self.out);
         self
@@ -777,14 +797,102 @@ fn a_receiver_with_very_many_senders_forgets_the_oldest_before_their_time() {
 fn a_receiver_forgets_a_link_that_was_not_used_for_two_delivery_limits_but_not_what_is_being_handled() {
     for (later, expected) in [(199, "frame b->a ack user#1 1"), (200, "arrived a->b one")] {
         let mut b = Side::with('b', limits(|limits| limits.delivery_limit = Duration::from_millis(100)));
-        b.at(0).gets('a', 0, 0, "one").gets('c', 0, 0, "two").handled('a', User, [0]).anything();
-        b.at(later);
+        b.at(0).gets('a', 0, 0, "one").gets('c', 0, 0, "two").handled('a', User, [0]);
+        b.flushes_acks().anything().at(later);
         for peer in crowd() {
             b.links.handle(b.now, peer, data(User, 0, 0, "m").borrow(), &mut Vec::new(), &mut b.out);
         }
         b.anything().gets('a', 0, 0, "one").gives(&[expected]);
         b.gets('c', 0, 0, "two").gives(&["frame b->c ack user#1 0"]);
     }
+}
+
+// -- acknowledgements that nobody waits for ----------------------------------------------------------------------
+
+/// The links of an actor with a window as large as they are.
+fn roomy(me: char) -> Side {
+    Side::by(Carrier::Reliable, me, Arc::new(Limits::default()))
+}
+
+#[test]
+fn a_sender_that_has_just_had_an_acknowledgement_gets_the_next_with_others_after_a_while() {
+    let mut b = roomy('b');
+    b.at(1).handles('a', 0..1).gives(&["frame b->a ack user#1 1"]);
+    assert_eq!(b.due(), None);
+    b.at(3).handles('a', 1..3).gives(&[]);
+    assert_eq!(b.due(), Some(11));
+    b.at(5).handles('a', 3..4).handles('c', 0..1).gives(&["frame b->c ack user#1 1"]);
+    assert_eq!(b.due(), Some(11));
+    b.at(10).timeout().gives(&[]);
+    b.at(11).timeout().gives(&["frame b->a ack user#1 4"]);
+    assert_eq!(b.due(), None);
+    // A sender that comes seldom has each of its own.
+    b.at(21).handles('a', 4..5).gives(&["frame b->a ack user#1 5"]);
+}
+
+#[test]
+fn an_acknowledgement_goes_along_with_what_is_sent_to_the_same_actor() {
+    let mut b = roomy('b');
+    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..2).gives(&[]);
+    b.at(3).sends('c', "other").rests().gives(&["frame b->c user#1 0 (base 0) other"]);
+    b.sends('a', "reply").rests();
+    b.gives(&["frame b->a user#2 0 (base 0) reply", "frame b->a ack user#1 2"]);
+    assert_ne!(b.due(), Some(11));
+}
+
+#[test]
+fn who_may_wait_for_room_does_not_wait_for_the_acknowledgement() {
+    // Half of a window of three.
+    let mut b = Side::connected('b');
+    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..2).gives(&[]);
+    b.handles('a', 2..3).gives(&["frame b->a ack user#1 3"]);
+    // Many bytes.
+    let mut b = roomy('b');
+    b.at(1).handles('a', 0..1).anything();
+    b.at(2).gets('a', 1, 0, &"x".repeat(65_536)).anything().handled('a', User, [1]).rests();
+    b.gives(&["frame b->a ack user#1 2"]);
+    // Many messages.
+    let mut b = roomy('b');
+    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..33).gives(&["frame b->a ack user#1 33"]);
+}
+
+#[test]
+fn a_sender_that_waits_asks_those_who_have_little_and_is_told_at_once() {
+    let mut a = roomy('a');
+    a.sends('b', "one").sends('d', "two").anything().asks_how_far();
+    a.gives(&["frame a->b past user#1 0", "frame a->d past user#2 0"]);
+    a.ack('b', User, 1).anything().asks_how_far().on(2).gives(&["frame a->d past user#2 0"]);
+    // Who has much says it in any case.
+    for _ in 0..32 {
+        a.sends('b', "more");
+    }
+    a.ack('d', User, 1).anything().asks_how_far().gives(&[]);
+
+    let mut b = roomy('b');
+    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..2).gives(&[]);
+    b.gets('a', 2, 0, "m").anything().past('a', 0).gives(&["frame b->a ack user#1 2"]);
+    // Also of what it had yet to do.
+    b.handled('a', User, [2]).rests().gives(&["frame b->a ack user#1 3"]);
+    // A question about a link that is not there, or any more, is none.
+    b.on(7).past('a', 5).gives(&[]);
+    b.past('z', 5).on(1).gets('a', 3, 0, "next").gives(&["arrived a->b next"]);
+}
+
+#[test]
+fn a_link_with_something_to_acknowledge_is_not_forgotten() {
+    let limits = Arc::new(Limits { idle_links: 10, ..Limits::default() });
+    let mut b = Side::by(Carrier::Reliable, 'b', limits);
+    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..2).gives(&[]);
+    for (peer, number) in crowd().chain([actor('z')]).zip(0..) {
+        b.now = ms(3) + Duration::from_micros(number);
+        let mut arrived = Vec::new();
+        b.links.handle(b.now, peer, data(User, 0, 0, "m").borrow(), &mut arrived, &mut b.out);
+        let envelope = arrived.pop().expect("it is new");
+        b.links.handled(peer, User, envelope.place());
+        b.links.rest(b.now, &mut b.out);
+    }
+    assert!(b.links.len() < 64, "the oldest are forgotten: {}", b.links.len());
+    b.anything().at(11).timeout().gives(&["frame b->a ack user#1 2"]);
 }
 
 // -- best effort -----------------------------------------------------------------------------------------------

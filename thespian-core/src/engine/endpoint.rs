@@ -206,6 +206,13 @@ impl Endpoint {
         self.links.as_ref().is_some_and(|links| links.is_owed_by(peer))
     }
 
+    /// The caller waits until fewer of its messages are unacknowledged: see [`Links::ask_how_far`].
+    pub fn ask_how_far(&self, out: &mut Outputs) {
+        if let Some(links) = &self.links {
+            links.ask_how_far(out);
+        }
+    }
+
     /// How many messages that the caller sent are not acknowledged: a `tell` that finds too many waits. Costs nothing to
     /// ask, after every send. It falls when a frame, an `Undelivered`, a `PeerGone` or a deadline is handled.
     pub fn unacknowledged(&self) -> usize {

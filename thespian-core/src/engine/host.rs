@@ -738,6 +738,9 @@ impl Host {
         rare.paused_since = now;
         rare.pause = pause;
         rare.relief = 0;
+        if let Some(links) = &self.links {
+            links.ask_how_far(out);
+        }
         out.effect(Effect::Paused(self.address));
     }
 
@@ -888,7 +891,10 @@ impl Host {
                 self.begin(now, envelope);
             }
             None => {
-                self.flush_owed(out);
+                match &mut self.links {
+                    Some(links) if self.phase == Phase::Running => links.rest(now, out),
+                    _ => self.flush_owed(out),
+                }
                 if self.phase != Phase::Running {
                     self.try_stop(now, out);
                 }
@@ -1059,6 +1065,7 @@ impl Host {
         if self.phase == Phase::Exiting && (childless || is_on(Bug::ExitBeforeChildren)) {
             self.phase = Phase::Draining(now + self.limits.shutdown_grace);
             if let Some(links) = &mut self.links {
+                links.ask_how_far(out);
                 links.close(Lane::Urgent, DeadReason::Dead, out);
             }
         }

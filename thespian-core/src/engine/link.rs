@@ -42,6 +42,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::mem;
+use core::time::Duration;
 
 use super::planted::{Bug, is_on};
 use super::{Departing, Departure, Effect, Log, Outputs, Undelivered};
@@ -112,7 +113,7 @@ pub enum Frame<N = TypeNames, B = Payload, G = Gaps> {
         /// Whether the lane takes no more, and why.
         closed: Option<DeadReason>,
     },
-    /// Nothing below this place will come again: the target is not to wait for it, and is to say what it has.
+    /// Nothing below this place will come again: the target is not to wait for it, and is to say how far it is.
     Past {
         /// Which lane.
         lane: Lane,
@@ -238,8 +239,10 @@ pub struct Links {
     sifted: Sifted,
     /// Whether a link from a sender was forgotten, so that another may not be seen from its beginning.
     forgot: bool,
-    /// Incoming links on which something has been dealt with since the last acknowledgement.
+    /// Incoming links on which something has been dealt with since the last acknowledgement, each once.
     progressed: Vec<(u32, Lane)>,
+    /// When the first of them is acknowledged at the latest, if the actor rests.
+    acknowledge_at: Time,
     /// How many messages are not acknowledged, and their bytes.
     unacknowledged: usize,
     unacknowledged_bytes: usize,
@@ -284,6 +287,13 @@ const BUFFER_KEPT: usize = 64 * 1024;
 /// enough that nobody waits for it, seldom enough to cost nothing.
 const BATCH: u64 = 32;
 
+/// A sender that has had an acknowledgement gets the next one after this time, when its receiver rests and sends it nothing else; unless
+/// it may wait for it.
+const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(10);
+
+/// Who has sent so much may wait for room, in bytes.
+const PRESSING: usize = 64 * 1024;
+
 /// The memory of so many messages that are over is kept for others: what comes and goes while a flood is read in turns.
 const SPARES: usize = 1024;
 
@@ -305,6 +315,7 @@ impl Links {
             sifted: Sifted::default(),
             forgot: false,
             progressed: Vec::new(),
+            acknowledge_at: Time::FAR,
             unacknowledged: 0,
             unacknowledged_bytes: 0,
             due: Time::FAR,
@@ -479,7 +490,24 @@ impl Links {
         }
     }
 
-    /// The sender will not repeat what is below this place.
+    /// Asks those for acknowledgements who would send none for a while because they have been sent little: their sender waits.
+    #[cold]
+    pub fn ask_how_far(&self, out: &mut Outputs) {
+        if self.carrier != Carrier::Reliable {
+            return;
+        }
+        for number in self.numbers.values() {
+            let peer = &self.peers[*number as usize];
+            for lane in Lane::ALL {
+                let Some(link) = &peer.outgoing[lane as usize] else { continue };
+                if (1..BATCH as usize).contains(&link.in_flight()) {
+                    link.ask_how_far(&Route { me: self.me, peer: peer.address, lane }, out);
+                }
+            }
+        }
+    }
+
+    /// The sender will not repeat what is below this place, and wants to know how far its target is.
     #[cold]
     fn past(
         &mut self,
@@ -490,9 +518,12 @@ impl Links {
         arrived: &mut Vec<Envelope>,
         out: &mut Outputs,
     ) {
-        // Elsewhere everything is repeated, and nobody says this.
-        if self.carrier != Carrier::BestEffort {
-            return;
+        match self.carrier {
+            Carrier::BestEffort => {}
+            // Nothing is missing there.
+            Carrier::Reliable => return self.say_how_far(from, (lane, opened), out),
+            // Everything is repeated, and nobody says this.
+            Carrier::Lossy => return,
         }
         self.sweep(now);
         let number = self.source(&from);
@@ -508,6 +539,18 @@ impl Links {
         let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
         link.skip_to(base.max(link.expected), taking);
         link.acknowledge(route, true, out);
+    }
+
+    fn say_how_far(&mut self, from: ActorAddress, (lane, opened): (Lane, u64), out: &mut Outputs) {
+        let Some(number) = self.find_source(&from) else { return };
+        if let Some(link) = &mut self.peers[number as usize].incoming[lane as usize]
+            && link.link == opened
+            && self.closed[lane as usize].is_none()
+        {
+            link.acknowledge(Route { me: self.me, peer: from, lane }, true, out);
+            // What it has yet to deal with is waited for too.
+            link.acknowledge_from = Time::ZERO;
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "a frame's parts, which are nothing together elsewhere")]
@@ -570,22 +613,54 @@ impl Links {
         let Some(number) = self.find_source(&from) else { return false };
         let Some(link) = &mut self.peers[number as usize].incoming[lane as usize] else { return false };
         let (further, enough) = link.dealt_with(place, BATCH);
-        if further && self.progressed.last() != Some(&(number, lane)) {
+        if further && !mem::replace(&mut link.is_listed, true) {
             self.progressed.push((number, lane));
         }
         further && enough
     }
 
-    /// Sends the acknowledgements that are due. Called when the actor has nothing more to do, or has done much.
+    /// Sends all acknowledgements that there are. Called when the actor has done much.
     #[inline]
     pub fn flush_acks(&mut self, out: &mut Outputs) {
+        self.acknowledge_at = Time::FAR;
         for (number, lane) in self.progressed.drain(..) {
             let peer = &mut self.peers[number as usize];
             let route = Route { me: self.me, peer: peer.address, lane };
             if let Some(link) = &mut peer.incoming[lane as usize] {
+                link.is_listed = false;
                 link.acknowledge(route, false, out);
             }
         }
+    }
+
+    /// The actor has nothing more to do. Sends the acknowledgements that go along with something else, and those for senders that have had
+    /// none for a while or may wait: for all others each is a wake-up for nothing. Theirs follow [later](Links::poll_timeout).
+    #[inline]
+    pub fn rest(&mut self, now: Time, out: &mut Outputs) {
+        if self.carrier != Carrier::Reliable {
+            // Others repeat what is not acknowledged, and look at how long that takes.
+            self.flush_acks(out);
+        } else if !self.progressed.is_empty() {
+            self.acknowledge_some(now, out);
+        }
+    }
+
+    fn acknowledge_some(&mut self, now: Time, out: &mut Outputs) {
+        let (me, peers) = (self.me, &mut self.peers);
+        self.acknowledge_at = Time::FAR;
+        self.progressed.retain(|(number, lane)| {
+            let peer = &mut peers[*number as usize];
+            let Some(link) = &mut peer.incoming[*lane as usize] else { return false };
+            let goes_along = peer.outgoing.iter().flatten().any(|outgoing| outgoing.last_used == now);
+            if now < link.acknowledge_from && !goes_along && !link.is_pressing(&self.limits) {
+                self.acknowledge_at = self.acknowledge_at.min(link.acknowledge_from);
+                return true;
+            }
+            link.is_listed = false;
+            link.acknowledge_from = now + ACKNOWLEDGE_EVERY;
+            link.acknowledge(Route { me, peer: peer.address, lane: *lane }, false, out);
+            false
+        });
     }
 
     /// From now on the lane takes no more; its senders are told, with what had been handled.
@@ -702,6 +777,9 @@ impl Links {
     /// Sends again what is not acknowledged, gives up what has waited too long.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outputs) -> Progress {
         let mut progress = Progress::default();
+        if self.acknowledge_at <= now {
+            self.acknowledge_some(now, out);
+        }
         self.due = Time::FAR;
         let mut gone = LetGo::default();
         for number in self.numbers.values() {
@@ -726,7 +804,9 @@ impl Links {
     /// When [`Links::handle_timeout`] may have something to do: not later than that, and seldom sooner.
     #[inline]
     pub fn poll_timeout(&self) -> Option<Time> {
-        (self.unacknowledged > 0).then_some(self.due)
+        let due = if self.unacknowledged > 0 { self.due } else { Time::FAR };
+        let due = due.min(self.acknowledge_at);
+        (due < Time::FAR).then_some(due)
     }
 
     // -- what leaves -------------------------------------------------------------------------------------------
@@ -920,7 +1000,9 @@ impl Links {
                     (&mut peer.outgoing[lane as usize], &mut peer.incoming[lane as usize]);
                 let unused = |link: &mut Box<Outgoing>| link.is_idle() && outgoing_since(link.last_used);
                 *count -= usize::from(outgoing.take_if(unused).is_some());
-                let unused = |link: &mut Box<Incoming>| !link.is_waiting() && incoming_since(link.last_used);
+                let unused = |link: &mut Box<Incoming>| {
+                    !link.is_waiting() && !link.is_listed && incoming_since(link.last_used)
+                };
                 let forgotten = incoming.take_if(unused).is_some();
                 *count -= usize::from(forgotten);
                 *forgot |= forgotten;

@@ -348,6 +348,13 @@ impl Core {
         })
     }
 
+    /// Asks for word of them.
+    pub(super) fn ask_how_far(&mut self, endpoint: &ActorAddress) {
+        if let Some(endpoint) = self.endpoints.0.get(endpoint) {
+            endpoint.ask_how_far(&mut self.out);
+        }
+    }
+
     /// Whether there are few enough again.
     pub(super) fn has_room(&self, endpoint: &ActorAddress) -> bool {
         self.endpoints.0.get(endpoint).is_none_or(|endpoint| {

@@ -203,6 +203,7 @@ impl ClientSystem {
         core.send(endpoint, target, message)?;
         core.perform();
         if core.is_full(&endpoint) {
+            core.ask_how_far(&endpoint);
             let waiter = Waiter::Room(endpoint);
             let until = self.shared.clock.now() + core.limits().delivery_limit;
             self.shared.wait_for(core, waiter, Some(until), |core| {

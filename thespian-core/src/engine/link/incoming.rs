@@ -18,8 +18,13 @@ pub(super) struct Incoming {
     pub(super) expected: u64,
     /// What was taken and not dealt with yet, in order.
     pending: VecDeque<Taken>,
-    /// What was last acknowledged.
+    /// What was last acknowledged, and the size of what has been dealt with since.
     acknowledged: u64,
+    bytes_since: usize,
+    /// From when on the next acknowledgement is sent although it goes along with nothing.
+    pub(super) acknowledge_from: Time,
+    /// Whether more can be acknowledged, and this is listed for that.
+    pub(super) is_listed: bool,
     /// What came before its turn.
     early: BTreeMap<u64, Envelope>,
     /// The size of all that is held here.
@@ -55,6 +60,9 @@ impl Incoming {
             expected: base,
             pending: VecDeque::new(),
             acknowledged: base,
+            bytes_since: 0,
+            acknowledge_from: Time::ZERO,
+            is_listed: false,
             early: BTreeMap::new(),
             bytes: 0,
             last_used: now,
@@ -161,6 +169,7 @@ impl Incoming {
         match self.pending.front() {
             Some(first) if first.number == place => {
                 self.bytes -= first.size;
+                self.bytes_since += first.size;
                 self.pending.pop_front();
             }
             _ => {
@@ -174,6 +183,13 @@ impl Incoming {
         (true, since >= batch.max(self.pending.len() as u64))
     }
 
+    /// Whether so much has been dealt with since the last acknowledgement that the sender may wait for the next.
+    pub(super) fn is_pressing(&self, limits: &Limits) -> bool {
+        let count = self.handled() - self.acknowledged;
+        2 * count >= u64::from(limits.window)
+            || self.bytes_since >= super::PRESSING.min(limits.window_bytes / 2)
+    }
+
     /// Forgets what is held, acknowledged or not.
     pub(super) fn forget_pending(&mut self) {
         self.pending.clear();
@@ -185,6 +201,7 @@ impl Incoming {
         let handled = self.handled();
         if handled > self.acknowledged || again {
             self.acknowledged = handled;
+            self.bytes_since = 0;
             let frame = match self.report(route, None) {
                 Some(report) => report,
                 None => Frame::Ack { lane: route.lane, link: self.link, handled },

@@ -270,6 +270,12 @@ impl Outgoing {
         })
     }
 
+    /// Has the target say how far it is.
+    pub(super) fn ask_how_far(&self, route: &Route, out: &mut Outputs) {
+        let frame = Frame::Past { lane: route.lane, link: self.link, base: self.first() };
+        out.frame(route.me, route.peer, frame);
+    }
+
     /// Sends all again that is on its way and repeated at all. If that is nothing, the target is told not to wait for what
     /// is `below` this place, so that it says what it has.
     pub(super) fn repeat(&self, below: u64, route: &Route, out: &mut Outputs) {
