@@ -28,6 +28,8 @@ pub(crate) struct Letters {
     names: Vec<TypeNames>,
     places: BTreeMap<TypeId, usize>,
     last: Option<(TypeId, usize)>,
+    /// Those of messages that came from elsewhere, which brought them along.
+    brought: Vec<TypeNames>,
 }
 
 /// A message and where it goes. Small: what has just been written is slow to copy.
@@ -35,8 +37,15 @@ struct Letter {
     to: ActorAddress,
     /// Its place among all sends of the attempt.
     place: usize,
-    names: usize,
+    names: Names,
     content: Content,
+}
+
+/// Where the names of a letter's type are.
+#[derive(Clone, Copy)]
+enum Names {
+    Own(usize),
+    Brought(usize),
 }
 
 #[derive(Clone, Copy)]
@@ -59,7 +68,10 @@ impl Letters {
         let before = self.bytes.len();
         let written = panics::catch(|| {
             message.encode_into(&mut self.bytes)?;
-            Ok::<_, EncodeError>(self.names_of(message))
+            Ok::<_, EncodeError>(match message.as_encoded() {
+                Some(encoded) => self.bring(encoded.names()),
+                None => Names::Own(self.names_of(message)),
+            })
         });
         let Ok(Ok(names)) = written else {
             self.bytes.truncate(before);
@@ -90,6 +102,20 @@ impl Letters {
         names
     }
 
+    fn bring(&mut self, names: &TypeNames) -> Names {
+        if !self.brought.last().is_some_and(|last| last.is_same(names)) {
+            self.brought.push(names.clone());
+        }
+        Names::Brought(self.brought.len() - 1)
+    }
+
+    fn names(&self, names: Names) -> &TypeNames {
+        match names {
+            Names::Own(at) => &self.names[at],
+            Names::Brought(at) => &self.brought[at],
+        }
+    }
+
     #[cold]
     fn take_behind(&mut self, before: usize) -> Content {
         let bytes = match before {
@@ -113,6 +139,7 @@ impl Letters {
             self.bytes = Vec::new();
         }
         self.large.clear();
+        self.brought.clear();
     }
 }
 
@@ -141,13 +168,13 @@ impl<'a> Reading<'a> {
             }
             Content::Large(number) => PayloadRef::Kept(&letters.large[number]),
         };
-        Some((&letter.to, &letters.names[letter.names], bytes))
+        Some((&letter.to, letters.names(letter.names), bytes))
     }
 }
 
 impl fmt::Debug for Letters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letters = self.letters.iter().map(|letter| (&letter.to, &self.names[letter.names]));
+        let letters = self.letters.iter().map(|letter| (&letter.to, self.names(letter.names)));
         f.debug_list().entries(letters).finish()
     }
 }
@@ -155,7 +182,7 @@ impl fmt::Debug for Letters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AddressKey, SystemId};
+    use crate::{AddressKey, AnyMessage, IntoMessage as _, SystemId};
     use alloc::string::String;
 
     #[test]
@@ -178,6 +205,35 @@ mod tests {
             }
             letters.clear();
             assert!(letters.bytes.capacity() <= LARGE);
+        }
+    }
+
+    #[test]
+    fn what_came_from_elsewhere_keeps_its_names_and_others_have_their_own() {
+        let to = ActorAddress::NOBODY;
+        let mut letters = Letters::default();
+        let (first, second) = ([crate::TypeName::Borrowed("first")], [crate::TypeName::Borrowed("second")]);
+        let brought = |names: &[crate::TypeName]| {
+            let message = AnyMessage::encoded(names.to_vec(), &[5][..]);
+            move |letters: &mut Letters, place| {
+                let unboxed = message.as_unboxed().expect("it is small");
+                assert!(letters.write(place, &to, unboxed));
+            }
+        };
+        let (first, second) = (brought(&first), brought(&second));
+        for _ in 0..2 {
+            first(&mut letters, 0);
+            assert!(letters.write(1, &to, &5_u8));
+            first(&mut letters, 2);
+            second(&mut letters, 3);
+            let mut reading = letters.read();
+            for (place, name) in ["first", "u8", "first", "second"].into_iter().enumerate() {
+                let (_, names, bytes) = reading.next_at(place).expect("it was written");
+                assert_eq!((&names[0][..], &*bytes), (name, &[5][..]));
+            }
+            assert_eq!((letters.brought.len(), letters.names.len()), (2, 1));
+            letters.clear();
+            assert!(letters.brought.is_empty());
         }
     }
 

@@ -117,13 +117,7 @@ impl AnyMessage {
     ///
     /// Names and bytes that are shared already are kept as they are, and not copied.
     pub fn encoded(names: impl Into<TypeNames>, bytes: impl Into<Payload>) -> AnyMessage {
-        let content = EncodedMessage {
-            names: names.into(),
-            bytes: bytes.into(),
-            place: 0,
-            decoded: OnceCell::new(),
-            extended: OnceCell::new(),
-        };
+        let content = EncodedMessage::new(names.into(), bytes.into());
         let head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
         AnyMessage(Box::new(Parcel { head, content: Some(content) }))
     }
@@ -134,7 +128,7 @@ impl AnyMessage {
     pub fn encoded_in(spare: SpareMessage, names: &TypeNames, bytes: PayloadRef<'_>) -> AnyMessage {
         let SpareMessage(mut message) = spare;
         let Some(content) = message.0.content.as_encoded_mut() else {
-            return AnyMessage::encoded(names.clone(), bytes);
+            return AnyMessage::encoded_anew(message, names, bytes);
         };
         content.bytes.set(bytes);
         if content.names.is_same(names) {
@@ -143,6 +137,17 @@ impl AnyMessage {
         content.names = names.clone();
         message.0.head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
         message
+    }
+
+    /// The same in the memory of one that was [emptied](AnyMessage::emptied), if that had come encoded too.
+    fn encoded_anew(mut emptied: AnyMessage, names: &TypeNames, bytes: PayloadRef<'_>) -> AnyMessage {
+        let place: &mut dyn Any = &mut emptied.0.content;
+        let Some(place) = place.downcast_mut::<Option<EncodedMessage>>() else {
+            return AnyMessage::encoded(names.clone(), bytes);
+        };
+        let content = place.insert(EncodedMessage::new(names.clone(), bytes.into()));
+        emptied.0.head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
+        emptied
     }
 
     /// The stable name of the message's type.
@@ -395,9 +400,24 @@ pub struct EncodedMessage {
 type Decoded = Result<Box<dyn Any + Send>, Box<DecodeError>>;
 
 impl EncodedMessage {
+    #[inline]
+    fn new(names: TypeNames, bytes: Payload) -> EncodedMessage {
+        EncodedMessage { names, bytes, place: 0, decoded: OnceCell::new(), extended: OnceCell::new() }
+    }
+
     /// The encoded value.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same, for who wants to keep it: many bytes are shared.
+    pub fn payload(&self) -> &Payload {
+        &self.bytes
+    }
+
+    /// The names of its type and of those it extends, nearest first.
+    pub fn names(&self) -> &TypeNames {
+        &self.names
     }
 
     fn is_named(&self, index: usize, name: &TypeName) -> bool {
@@ -497,8 +517,10 @@ impl ErasedMessage for EncodedMessage {
         Ok(AnyMessage::encoded(self.names.clone(), self.bytes.clone()))
     }
 
-    fn clone_to(&self, _: &mut dyn Any) -> bool {
-        false
+    fn clone_to(&self, place: &mut dyn Any) -> bool {
+        let Some(place) = place.downcast_mut::<Option<EncodedMessage>>() else { return false };
+        *place = Some(EncodedMessage::new(self.names.clone(), self.bytes.clone()));
+        true
     }
 
     #[inline]
@@ -606,7 +628,8 @@ pub trait IntoMessage {
     /// The boxed message.
     fn into_message(self) -> AnyMessage;
 
-    /// The message as it is, if it is a user's and not boxed already: who only wants its bytes needs no box.
+    /// The message as it is, if it is a user's and not boxed already, or is a few bytes in a box: who only wants its bytes needs no
+    /// box.
     #[inline]
     fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
         None
@@ -628,6 +651,13 @@ impl<M: Message> IntoMessage for M {
 impl IntoMessage for AnyMessage {
     fn into_message(self) -> AnyMessage {
         self
+    }
+
+    /// One that came encoded, if it is small: a large one is better shared.
+    #[inline]
+    fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
+        let encoded = self.as_encoded().filter(|encoded| encoded.bytes.len() <= Payload::INLINE)?;
+        (!self.is_system()).then_some(encoded as &dyn ErasedMessage)
     }
 }
 
