@@ -73,6 +73,9 @@
 //! as it does in a millisecond, as far as it can tell from the last ones, and at most `ahead_limit`. Idle workers come first, and new
 //! ones while there are fewer than `max_count`.
 //!
+//! - Together they have no more than some eight hundred: a troupe with more than that outstanding would be paused
+//!   (`Limits::outgoing_high`). When a few of them can have all of these, what waits is left to them, and the others rest: each would be
+//!   woken for little. Every five milliseconds the troupe looks whether those few are at it, and the others help if not.
 //! - If one takes longer than 10 milliseconds after all, or is [in progress](WorkInProgress), the worker gives back what it has not
 //!   begun, and others do it. It gets one after the other until it is quick again.
 //! - The troupe hears of what is done in eights, or after a tenth of a millisecond.
@@ -92,7 +95,7 @@
 //! | `queue_limit` | 100,000 messages | how many wait; the next one comes back as poison that names the limit |
 //! | `redelivery_limit` | 2 workers | how many more are given a message whose worker died; then it comes back as poison |
 //! | `inquiry_delay` | 60 seconds | how long a worker in another process is at work before it is asked whether its message has come |
-//! | `ahead_limit` | 128 messages | how many a worker in another process has at most at the same time, while it is quick; 1: one after the other |
+//! | `ahead_limit` | 256 messages | how many a worker in another process has at most at the same time, while it is quick; 1: one after the other |
 //! | `key_limit` | 100,000 keys | of how many a [`KeyedTroupe`] remembers the worker; the others count as new |
 //! | `requirements` | null | what the workers' capability check is given |
 //!
@@ -136,10 +139,12 @@
 
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod keyed;
 mod keys;
 mod ledger;
 mod named;
+mod parcel;
 mod pool;
 mod progress;
 mod settings;

@@ -18,6 +18,8 @@ pub(crate) struct Pool {
     /// The places of those without work, the one that has been so for longest first.
     idle: VecDeque<u32>,
     busy: usize,
+    /// How many messages workers have beside the one that each is at work on.
+    ahead: usize,
     leaving: usize,
     /// How many messages wait for one worker each, that of their key.
     queued: usize,
@@ -55,6 +57,10 @@ pub(crate) struct Member {
     is_open: bool,
     /// Whether it is to have nothing else before this is over.
     is_alone: bool,
+    /// Whether it has begun, or was heard of, since the troupe last looked for those that are stuck; and whether it had not been
+    /// when that was.
+    is_fresh: bool,
+    is_stuck: bool,
     /// What waits for it, because it has its keys; in the order in which it came.
     queue: VecDeque<Job>,
     /// Whether it has said something, and so has started.
@@ -251,6 +257,8 @@ impl Pool {
             room: 1,
             is_open: false,
             is_alone: false,
+            is_fresh: false,
+            is_stuck: false,
             queue: VecDeque::new(),
             has_started: false,
             has_tray: false,
@@ -296,6 +304,11 @@ impl Pool {
         }
     }
 
+    /// The memory of a copy that nobody needs any more.
+    pub(crate) fn spare(&mut self) -> Option<SpareMessage> {
+        self.spares.pop()
+    }
+
     /// The turn of the next work that does not go bare.
     pub(crate) fn next_turn(&mut self) -> u64 {
         self.turns += 1;
@@ -308,6 +321,7 @@ impl Pool {
         self.busy += 1;
         let member = self.member(place);
         member.doing = Doing::Work;
+        member.is_fresh = true;
         member.set_job(job, turn);
     }
 
@@ -316,6 +330,7 @@ impl Pool {
         let member = self.member(place);
         if member.doing == Doing::Work {
             member.ahead.push_back((turn, job));
+            self.ahead += 1;
         } else {
             self.begin(place, job, turn);
         }
@@ -327,10 +342,37 @@ impl Pool {
         self.at(place).filter(|member| member.doing == Doing::Work).map(|member| member.turn)
     }
 
-    /// How much the worker at this place likes to have at the same time.
-    pub(crate) fn set_room(&mut self, place: u32, room: u32) {
-        self.member(place).room = room;
+    /// The worker at this place was heard of, and likes to have so much at the same time.
+    pub(crate) fn heard_of(&mut self, place: u32, room: u32) {
+        let member = self.member(place);
+        member.room = room;
+        member.is_fresh = true;
+        member.is_stuck = false;
         self.reopen(place);
+    }
+
+    /// How many messages workers have.
+    pub(crate) fn out(&self) -> usize {
+        self.busy + self.ahead
+    }
+
+    /// Whether the worker at this place likes to have several at the same time.
+    pub(crate) fn is_quick(&mut self, place: u32) -> bool {
+        self.at(place).is_some_and(|member| member.room > 1)
+    }
+
+    /// How much the quick ones that are at work like to have together, but for those that are stuck.
+    pub(crate) fn liked(&self) -> usize {
+        let quick = self.places.iter().flatten().filter(|member| member.room > 1 && !member.is_alone);
+        let at_work = quick.filter(|member| member.doing == Doing::Work && !member.is_stuck);
+        at_work.map(|member| member.room as usize).sum()
+    }
+
+    /// Those that are at work and have not been heard of since this was last done are stuck.
+    pub(crate) fn look_for_stuck(&mut self) {
+        for member in self.places.iter_mut().flatten() {
+            member.is_stuck = !mem::take(&mut member.is_fresh) && member.doing == Doing::Work;
+        }
     }
 
     /// Whether the worker at this place can have a job with what it has.
@@ -385,7 +427,7 @@ impl Pool {
         match self.find(worker, ticket)? {
             Found::First => self.end(ticket.place),
             Found::Ahead(at) => {
-                let (_, job) = self.member(ticket.place).ahead.remove(at)?;
+                let job = self.take_ahead(ticket.place, at)?;
                 self.keep_spare(job.envelope);
                 Some(End::Done)
             }
@@ -403,7 +445,10 @@ impl Pool {
     fn proceed(&mut self, place: u32) {
         let member = self.member(place);
         match member.ahead.pop_front() {
-            Some((turn, job)) => member.set_job(job, turn),
+            Some((turn, job)) => {
+                member.set_job(job, turn);
+                self.ahead -= 1;
+            }
             None => {
                 member.doing = Doing::Nothing;
                 self.busy -= 1;
@@ -437,8 +482,14 @@ impl Pool {
     pub(crate) fn take_out(&mut self, worker: ActorAddress, ticket: Ticket) -> Option<Job> {
         match self.find(worker, ticket)? {
             Found::First => self.take_back(ticket.place),
-            Found::Ahead(at) => self.member(ticket.place).ahead.remove(at).map(|(_, job)| job),
+            Found::Ahead(at) => self.take_ahead(ticket.place, at),
         }
+    }
+
+    fn take_ahead(&mut self, place: u32, at: usize) -> Option<Job> {
+        let (_, job) = self.member(place).ahead.remove(at)?;
+        self.ahead -= 1;
+        Some(job)
     }
 
     /// The worker at this place looks at the troupe's tray.
@@ -488,6 +539,7 @@ impl Pool {
             Doing::Leaving => self.leaving -= 1,
             Doing::Work => self.busy -= 1,
         }
+        self.ahead -= member.ahead.len();
         let first = member.take_job();
         first.into_iter().chain(member.ahead.into_iter().map(|(_, job)| job)).collect()
     }
@@ -607,7 +659,7 @@ impl Pool {
 }
 
 /// Puts a job where those that came before it and those that came later part.
-pub(crate) fn insert_in_turn(queue: &mut VecDeque<Job>, job: Job) {
+fn insert_in_turn(queue: &mut VecDeque<Job>, job: Job) {
     let at = queue.partition_point(|waiting| waiting.number() < job.number());
     queue.insert(at, job);
 }

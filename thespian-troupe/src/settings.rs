@@ -57,7 +57,7 @@ pub struct TroupeSettings {
     /// found out in this way, once some worker in another process has been heard of. From 1 second to 365 days; 60 seconds by default.
     pub inquiry_delay: Duration,
     /// How many messages a worker in another process has at most at the same time: while it is quick the next ones are on their way
-    /// to it before the troupe knows that it is done. At 1 it gets one after the other. Messages, from 1 to 1000; 128 by default. Workers
+    /// to it before the troupe knows that it is done. At 1 it gets one after the other. Messages, from 1 to 1000; 256 by default. Workers
     /// in the troupe's own process get one after the other.
     pub ahead_limit: u32,
     /// Of how many keys a [`KeyedTroupe`](crate::KeyedTroupe) remembers the worker. Those that were used least recently are
@@ -77,7 +77,7 @@ impl Default for TroupeSettings {
             queue_limit: 100_000,
             redelivery_limit: 2,
             inquiry_delay: Duration::from_secs(60),
-            ahead_limit: 128,
+            ahead_limit: 256,
             key_limit: 100_000,
             requirements: Value::Null,
         }

@@ -1,22 +1,22 @@
 //! The actor behind the troupe's one address.
 
 use std::any::TypeId;
-use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thespian_core::{
     Actor, ActorExitRequest, ActorSpec, ActorType, ActorTypes, AnyMessage, Capabilities, ChildActorExited,
-    Context, Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage, Message,
-    PoisonMessage, TypeName, Value, WakeupMessage, actors,
+    Context, EncodeError, Error, ExitCause, Failure, FailurePolicy, Flow, Handled, Helpers, IntoMessage,
+    Message, PoisonMessage, TypeName, TypeNames, Value, WakeupMessage, actors,
 };
 
+use crate::backlog::Backlog;
 use crate::keys::Key;
 use crate::ledger::Report;
-use crate::pool::{End, Job, Pool, insert_in_turn};
+use crate::parcel::{self, Note, Packer};
+use crate::pool::{End, Job, Pool};
 use crate::progress;
 use crate::settings::{COMMAND_PREFIX, Command, TroupeSettings, UpdateTroupeSettings, confirmation};
 use crate::tray::{Seen, Tray};
@@ -77,9 +77,10 @@ pub struct Troupe<W> {
     /// What each worker's constructor is given.
     argument: AnyMessage,
     pool: Pool,
+    packer: Packer,
     /// In the order in which they came. They wait only while no worker can be had. Those that come while their key has a worker
     /// wait for that, in the pool.
-    waiting: VecDeque<Job>,
+    waiting: Backlog,
     key_of: Option<KeyOf>,
     next_number: u64,
     tray: Tray,
@@ -90,18 +91,26 @@ pub struct Troupe<W> {
     alarm: bool,
     /// Whether the other one is set, to look for workers that may be cut off.
     inquires: bool,
+    /// Whether a third one is set, to look for workers that are stuck.
+    looks: bool,
     /// Whether there have been workers that could be: a timer that is set costs something with every message.
     is_spread: bool,
     exiting: bool,
     /// The type of the last message that was work for its type alone: mostly the next one has the same.
     usual_work: Option<TypeId>,
+    /// The same for messages that came from another process, by their names.
+    usual_names: Option<TypeNames>,
     tally: Tally,
     worker: PhantomData<fn() -> W>,
 }
 
-/// Workers in other processes have no more than this together, while there are fewer of them: a troupe that had much more outstanding
-/// would be paused (`Limits::outgoing_high`, 950 by default).
+/// Workers in other processes have no more than this together, but for one each: a troupe that had much more outstanding would be
+/// paused (`Limits::outgoing_high`, 950 by default).
 const OUT_IN_ALL: usize = 768;
+
+/// How soon the troupe looks whether those that have enough for all are at work on it, while others rest. They have as much as they do in a
+/// millisecond.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What a message has in common with others.
 type KeyOf = fn(&AnyMessage) -> Option<Key>;
@@ -110,6 +119,11 @@ type KeyOf = fn(&AnyMessage) -> Option<Key>;
 #[derive(Serialize, Deserialize, Message)]
 #[message(name = "thespian-troupe.Inquire")]
 struct Inquire;
+
+/// The troupe to itself, after a time: look for workers that have much and do nothing.
+#[derive(Serialize, Deserialize, Message)]
+#[message(name = "thespian-troupe.Look")]
+struct Look;
 
 /// What became of the messages so far.
 #[derive(Default)]
@@ -208,10 +222,50 @@ impl<W: Actor> Troupe<W> {
         Troupe { key_of: Some(key_of), ..self }
     }
 
+    /// Whether a message is of the type that was the last that was work for its type alone.
+    #[inline(always)]
+    fn is_usual(&self, message: &AnyMessage) -> bool {
+        match message.as_encoded() {
+            Some(encoded) => self.usual_names.as_ref().is_some_and(|usual| usual.is_same(encoded.names())),
+            None => self.usual_work.is_some() && message.value_type() == self.usual_work,
+        }
+    }
+
     /// What goes to the same worker as others is told apart by this.
     #[inline(always)]
     fn key(&self, message: &AnyMessage) -> Option<Key> {
         self.key_of.and_then(|key_of| key_of(message))
+    }
+
+    /// A message to be worked on.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be copied. Then nothing is changed.
+    #[inline(always)]
+    fn accept(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Result<(), EncodeError> {
+        let encoded = message.as_encoded().filter(|_| self.key_of.is_none());
+        if let Some(encoded) = encoded {
+            self.empty_tray(ctx);
+            if self.has_to_wait() {
+                self.waiting.push_encoded(self.next_number, &ctx.sender(), encoded);
+                self.next_number += 1;
+                return Ok(());
+            }
+        }
+        // One that came encoded can always be copied.
+        let (copy, key) = (self.pool.copy(message)?, self.key(message));
+        if encoded.is_none() {
+            self.empty_tray(ctx);
+        }
+        self.take(message, copy, key, ctx);
+        Ok(())
+    }
+
+    /// Whether a message without a key has to wait for a worker, and can.
+    fn has_to_wait(&self) -> bool {
+        let may_have_worker = self.has_worker() || self.may_give_ahead();
+        !(self.waiting.is_empty() && may_have_worker) && self.has_room()
     }
 
     /// A message to be worked on, and a copy of it for the case that its worker dies.
@@ -223,7 +277,8 @@ impl<W: Actor> Troupe<W> {
         if key.is_some() {
             return self.take_keyed(Job::new(number, &asker, message, key), ctx);
         }
-        let found = self.find_worker(ctx);
+        // Those that rest leave what waits to others, and what comes behind it too.
+        let found = if self.waiting.is_empty() { self.find_worker(ctx) } else { None };
         // The usual case first, and without a detour: this is all that most messages cost.
         if let Some(place) = found
             && self.keeps_workers
@@ -240,7 +295,7 @@ impl<W: Actor> Troupe<W> {
         } else if let Some(place) = self.find_open() {
             self.send_far(place, job, ctx);
         } else if self.has_room() {
-            self.waiting.push_back(job);
+            self.waiting.push(job);
         } else {
             self.refuse(job, ctx);
         }
@@ -310,7 +365,7 @@ impl<W: Actor> Troupe<W> {
             Some((place, true)) => self.give(place, job, ctx),
             Some((place, false)) if self.can_have(place) => self.send_far(place, job, ctx),
             Some((place, false)) if self.has_room() => self.pool.enqueue(place, job),
-            None if self.has_room() => self.waiting.push_back(job),
+            None if self.has_room() => self.waiting.push(job),
             Some(_) | None => self.refuse(job, ctx),
         }
     }
@@ -383,7 +438,7 @@ impl<W: Actor> Troupe<W> {
 
     /// Whether workers can have something with what they have: it waits there. Where there are too many, some have to come to an end.
     fn may_give_ahead(&self) -> bool {
-        let may_wait = self.settings.queue_limit > 0;
+        let may_wait = self.settings.queue_limit > 0 && self.pool.out() < OUT_IN_ALL;
         self.keeps_workers && may_wait && self.pool.staff() <= self.settings.max_count as usize
     }
 
@@ -392,17 +447,26 @@ impl<W: Actor> Troupe<W> {
             self.inquires = true;
             ctx.wakeup_after_with(self.settings.inquiry_delay, Inquire);
         }
-        let message = match self.pool.copy(job.message()) {
-            Ok(message) => message,
-            Err(error) => return self.send_back(job, error.to_string(), ctx),
-        };
         let turn = self.pool.next_turn();
         let oldest = self.pool.oldest(place).unwrap_or(turn);
-        let worker = self.pool.member(place);
-        let tray = (!worker.has_started && Tray::has(place)).then(|| self.tray.clone());
-        let work = Work { ticket: job.ticket(place, turn), asker: *job.asker(), message, oldest, tray };
-        ctx.send(&worker.address, Order::Work(work));
+        let note = Note { ticket: job.ticket(place, turn), oldest, asker: *job.asker() };
+        let packed = match job.message().as_encoded() {
+            Some(encoded) => self.packer.pack(&note, encoded),
+            None => self.order(note, job.message()),
+        };
+        match packed {
+            Ok(packed) => ctx.send(&self.pool.member(place).address, packed),
+            Err(error) => return self.send_back(job, error.to_string(), ctx),
+        }
         self.pool.begin_with(place, job, turn);
+    }
+
+    /// Work for a worker that is in this process, or may be.
+    fn order(&mut self, note: Note, message: &AnyMessage) -> Result<AnyMessage, EncodeError> {
+        let (place, message) = (note.ticket.place, self.pool.copy(message)?);
+        let has_started = self.pool.has_started(place);
+        let tray = (!has_started && Tray::has(place)).then(|| self.tray.clone());
+        Ok(AnyMessage::new(Order::Work(Work { note, message, tray })))
     }
 
     /// A job waits again, where it did before, if the worker at this place stays.
@@ -410,17 +474,39 @@ impl<W: Actor> Troupe<W> {
         if job.key.is_some() {
             self.pool.enqueue(place, job);
         } else {
-            insert_in_turn(&mut self.waiting, job);
+            self.waiting.insert(job);
         }
     }
 
     /// Gives what waits to whoever can be had.
     fn serve_waiting(&mut self, ctx: &mut Context<'_>) {
-        while !self.waiting.is_empty()
-            && let Some(place) = self.find_worker(ctx)
-        {
+        while !self.waiting.is_empty() {
+            if self.is_served() {
+                return self.look_later(ctx);
+            }
+            let Some(place) = self.find_worker(ctx) else { return };
             self.go_on(place, Duration::ZERO, ctx);
         }
+    }
+
+    /// Whether what waits is best left to the workers that are at it: they are so quick that they can have all that may be on its way. Each
+    /// other one would wake up for less.
+    fn is_served(&self) -> bool {
+        self.is_spread && self.key_of.is_none() && self.pool.liked() >= OUT_IN_ALL
+    }
+
+    fn look_later(&mut self, ctx: &mut Context<'_>) {
+        if !self.looks {
+            self.looks = true;
+            ctx.wakeup_after_with(LOOK, Look);
+        }
+    }
+
+    /// Those that are stuck count no more, so others may have to help.
+    fn look(&mut self, ctx: &mut Context<'_>) {
+        self.looks = false;
+        self.pool.look_for_stuck();
+        self.serve_waiting(ctx);
     }
 
     /// Looks at what workers in this process have done.
@@ -460,8 +546,7 @@ impl<W: Actor> Troupe<W> {
             place = Some(ticket.place);
         }
         let Some(place) = place else { return };
-        let most = u32::try_from(OUT_IN_ALL / self.pool.staff().max(1)).unwrap_or(u32::MAX).max(1);
-        self.pool.set_room(place, report.room.min(self.settings.ahead_limit).min(most));
+        self.pool.heard_of(place, report.room.min(self.settings.ahead_limit));
         if self.pool.runs_dry(place) {
             self.fill(place, ctx);
         }
@@ -487,6 +572,9 @@ impl<W: Actor> Troupe<W> {
     fn go_on(&mut self, place: u32, at: Duration, ctx: &mut Context<'_>) {
         if self.pool.staff() > self.settings.max_count as usize {
             self.dismiss(place, ctx);
+        } else if !self.waiting.is_empty() && self.pool.is_quick(place) && self.is_served() {
+            self.rest(place, at, ctx);
+            self.look_later(ctx);
         } else if let Some(job) = self.next_job(place, ctx) {
             self.give(place, job, ctx);
         } else {
@@ -511,11 +599,11 @@ impl<W: Actor> Troupe<W> {
     #[inline(always)]
     fn next_job(&mut self, place: u32, ctx: &mut Context<'_>) -> Option<Job> {
         loop {
-            let first = self.waiting.front().map(Job::number);
+            let first = self.waiting.first();
             if let Some(job) = self.pool.next_before(place, first) {
                 return Some(job);
             }
-            let job = self.waiting.pop_front()?;
+            let job = self.waiting.pop(|| self.pool.spare())?;
             match job.key.map(|key| (key, self.pool.home(key))) {
                 // Its key has found another worker since it came.
                 Some((_, Some(home))) if home != place => self.send_home(home, job, ctx),
@@ -568,9 +656,9 @@ impl<W: Actor> Troupe<W> {
     fn poison(&mut self, poison: &PoisonMessage, ctx: &mut Context<'_>) {
         let (worker, message) = (ctx.sender(), &poison.message);
         let ticket = match message.downcast_ref::<Order>() {
-            Some(Order::Work(work)) => Some(work.ticket),
+            Some(Order::Work(work)) => Some(work.note.ticket),
             Some(_) => None,
-            None => self.pool.bare_work(worker),
+            None => parcel::ticket_of(message).or_else(|| self.pool.bare_work(worker)),
         };
         let Some(ticket) = ticket.filter(|ticket| self.pool.holds(worker, *ticket)) else { return };
         let details = poison.details.clone();
@@ -606,11 +694,11 @@ impl<W: Actor> Troupe<W> {
             } else {
                 self.tally.redelivered += 1;
                 job.is_suspect = true;
-                insert_in_turn(&mut self.waiting, job);
+                self.waiting.insert(job);
             }
         }
         for job in queue {
-            insert_in_turn(&mut self.waiting, job);
+            self.waiting.insert(job);
         }
         self.serve_waiting(ctx);
     }
@@ -623,7 +711,7 @@ impl<W: Actor> Troupe<W> {
             self.send_back(job, details, ctx);
         } else {
             self.tally.redelivered += 1;
-            insert_in_turn(&mut self.waiting, job);
+            self.waiting.insert(job);
         }
     }
 
@@ -656,7 +744,7 @@ impl<W: Actor> Troupe<W> {
         let worker = self.pool.leave(place);
         ctx.send(&worker, ActorExitRequest::new());
         for job in self.pool.take_queue(worker) {
-            insert_in_turn(&mut self.waiting, job);
+            self.waiting.insert(job);
         }
     }
 
@@ -740,7 +828,7 @@ impl<W: Actor> Troupe<W> {
                 ctx.send(&worker, ActorExitRequest::new());
             }
         }
-        let mut jobs = Vec::from(mem::take(&mut self.waiting));
+        let mut jobs = self.waiting.drain();
         for worker in self.pool.addresses().collect::<Vec<_>>() {
             jobs.extend(self.pool.take_queue(worker));
         }
@@ -756,9 +844,10 @@ impl<W: Actor> Troupe<W> {
         } else if let Some(notice) = message.downcast_ref::<ChildActorExited>() {
             self.exited(notice, ctx);
         } else if let Some(wakeup) = message.downcast_ref::<WakeupMessage>() {
-            match wakeup.payload.as_ref().is_some_and(|payload| payload.is::<Inquire>()) {
-                true => self.inquire(ctx),
-                false => self.wake(ctx),
+            match &wakeup.payload {
+                Some(payload) if payload.is::<Look>() => self.look(ctx),
+                Some(_) => self.inquire(ctx),
+                None => self.wake(ctx),
             }
         } else if let Some(request) = message.downcast_ref::<ActorExitRequest>() {
             self.exit(request, ctx);
@@ -811,7 +900,8 @@ impl<W: Actor> Actor for Troupe<W> {
             settings,
             argument,
             pool: Pool::default(),
-            waiting: VecDeque::new(),
+            packer: Packer::default(),
+            waiting: Backlog::default(),
             key_of: None,
             next_number: 0,
             tray: Tray::default(),
@@ -819,9 +909,11 @@ impl<W: Actor> Actor for Troupe<W> {
             keeps_workers: !W::failure_policy().fresh_instance(),
             alarm: false,
             inquires: false,
+            looks: false,
             is_spread: false,
             exiting: false,
             usual_work: None,
+            usual_names: None,
             tally: Tally::default(),
             worker: PhantomData,
         })
@@ -832,10 +924,8 @@ impl<W: Actor> Actor for Troupe<W> {
         if message.is_system() {
             self.empty_tray(ctx);
             self.system(message, ctx);
-        } else if self.usual_work.is_some() && message.value_type() == self.usual_work {
-            let (copy, key) = (self.pool.copy(message)?, self.key(message));
-            self.empty_tray(ctx);
-            self.take(message, copy, key, ctx);
+        } else if self.is_usual(message) {
+            self.accept(message, ctx)?;
         } else if let Some(word) = message.downcast_ref::<Word>() {
             self.empty_tray(ctx);
             match word {
@@ -852,11 +942,12 @@ impl<W: Actor> Actor for Troupe<W> {
             self.empty_tray(ctx);
             self.command(command, ctx);
         } else {
-            let (copy, key) = (self.pool.copy(message)?, self.key(message));
             // A text is work or not by what it says.
-            self.usual_work = message.value_type().filter(|usual| *usual != TypeId::of::<String>());
-            self.empty_tray(ctx);
-            self.take(message, copy, key, ctx);
+            if !message.is::<String>() {
+                self.usual_work = message.value_type();
+                self.usual_names = message.as_encoded().map(|encoded| encoded.names().clone());
+            }
+            self.accept(message, ctx)?;
         }
         if !self.exiting {
             self.keep_watch(ctx);

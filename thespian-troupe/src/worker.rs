@@ -9,6 +9,7 @@ use thespian_core::{
 };
 
 use crate::ledger::{Ledger, Report};
+use crate::parcel::{Note, Unpacker};
 use crate::progress::{Progress, Running};
 use crate::tray::{LastAsker, Tray};
 
@@ -19,7 +20,8 @@ use crate::tray::{LastAsker, Tray};
 #[derive(Serialize, Deserialize, Message)]
 #[message(name = "thespian-troupe.Order")]
 pub(crate) enum Order {
-    /// A message to handle for the one who sent it.
+    /// A message to handle for the one who sent it, which is a value of the troupe's process: one that came from another goes in a
+    /// [parcel](crate::parcel).
     Work(Work),
     /// Answer as if this were done. Only a worker that has started can.
     Probe(Ticket),
@@ -34,11 +36,8 @@ pub(crate) enum Order {
 /// A message to handle for the one who sent it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Work {
-    pub(crate) ticket: Ticket,
-    pub(crate) asker: ActorAddress,
+    pub(crate) note: Note,
     pub(crate) message: AnyMessage,
-    /// The first turn of which the troupe does not know what became. This one's, if the worker has nothing else.
-    pub(crate) oldest: u64,
     /// For a worker in the troupe's process, with its first work.
     #[serde(skip)]
     pub(crate) tray: Option<Tray>,
@@ -73,6 +72,7 @@ pub(crate) struct Worker<W> {
     progress: Progress,
     seat: Option<Seat>,
     ledger: Ledger,
+    unpacker: Unpacker,
     /// What is in progress.
     unfinished: Option<Unfinished>,
 }
@@ -102,22 +102,35 @@ impl<W: Actor> Worker<W> {
         handled
     }
 
-    /// Work that came with all that there is to know of it.
-    fn wrapped(&mut self, work: &Work, ctx: &mut Context<'_>) -> Handled {
+    /// Work that came from another process.
+    fn unpacked(&mut self, note: &Note, message: AnyMessage, ctx: &mut Context<'_>) -> Handled {
+        let handled = self.noted(note, &message, ctx);
+        self.unpacker.is_over(message);
+        handled
+    }
+
+    /// Work that came in an order.
+    fn ordered(&mut self, work: &Work, ctx: &mut Context<'_>) -> Handled {
         if let Some(tray) = &work.tray {
-            let (tray, place, troupe) = (tray.clone(), work.ticket.place, ctx.sender());
+            let (tray, place, troupe) = (tray.clone(), work.note.ticket.place, ctx.sender());
             self.seat = Some(Seat { tray, place, troupe, last_asker: LastAsker::NOBODY });
         }
-        self.ledger.forget_before(work.oldest);
-        let is_only = work.ticket.turn == work.oldest;
-        if self.seat.is_none() && !self.ledger.take(work.ticket, is_only, || ctx.uptime()) {
+        self.noted(&work.note, &work.message, ctx)
+    }
+
+    /// Work that came with all that there is to know of it.
+    fn noted(&mut self, note: &Note, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+        let Note { ticket, oldest, asker } = note;
+        self.ledger.forget_before(*oldest);
+        let is_only = ticket.turn == *oldest;
+        if self.seat.is_none() && !self.ledger.take(*ticket, is_only, || ctx.uptime()) {
             self.call(&ctx.sender(), ctx);
             return Ok(Flow::Done);
         }
-        let handled = self.work(work.ticket, &work.asker, &work.message, ctx);
+        let handled = self.work(*ticket, asker, message, ctx);
         if handled.is_ok() && self.seat.is_some() {
             // In case that the troupe asks before it looks at its tray.
-            self.ledger.put(work.ticket, Duration::ZERO);
+            self.ledger.put(*ticket, Duration::ZERO);
         }
         handled
     }
@@ -276,13 +289,18 @@ impl<W: Actor> Actor for Worker<W> {
             progress: Progress::default(),
             seat: None,
             ledger: Ledger::default(),
+            unpacker: Unpacker::default(),
             unfinished: None,
         })
     }
 
     fn receive(&mut self, message: &AnyMessage, ctx: &mut Context<'_>) -> Handled {
+        if let Some(unpacked) = self.unpacker.unpack(message) {
+            let (note, message) = unpacked?;
+            return self.unpacked(&note, message, ctx);
+        }
         match message.downcast_ref::<Order>() {
-            Some(Order::Work(work)) => self.wrapped(work, ctx),
+            Some(Order::Work(work)) => self.ordered(work, ctx),
             Some(Order::Probe(ticket)) => ctx.reply(self.done(*ticket)),
             Some(Order::Inquiry(ticket)) => {
                 self.inquiry(*ticket, ctx);

@@ -20,6 +20,10 @@ pub(crate) const SCENARIOS: &[ProcessScenario] = &[
     ("parallel::a_killed_troupe_takes_its_workers_along", workers_of_a_killed_troupe),
 ];
 
+/// Those with thousands of messages at the same time, of which UDP may lose some.
+pub(crate) const FLOODS: &[ProcessScenario] =
+    &[("parallel::those_that_rest_help_when_those_that_have_enough_are_stuck", stuck)];
+
 /// How many workers there may be.
 const WORKERS: u32 = 13;
 
@@ -37,12 +41,27 @@ struct Done {
     under_way: usize,
 }
 
+/// A job that lasts until there is this file.
+#[derive(Clone, Serialize, Deserialize, Message)]
+struct Until(PathBuf);
+
 /// Blocks in its handler.
 #[derive(Default)]
 struct Blocker;
 
 #[actor]
 impl Blocker {
+    fn quick(&mut self, number: &u32, ctx: &mut Context<'_>) -> Handled {
+        ctx.reply(*number)
+    }
+
+    fn until(&mut self, until: &Until, ctx: &mut Context<'_>) -> Handled {
+        if !eventually(PATIENCE, || until.0.exists()) {
+            return Err(Failure::new("there is no such file"));
+        }
+        ctx.reply(until.clone())
+    }
+
     fn work(&mut self, job: &Job, ctx: &mut Context<'_>) -> Handled {
         let (begun, ended) = (job.folder.join("begun"), job.folder.join("ended"));
         File::create(begun.join(job.number.to_string()))?;
@@ -96,6 +115,45 @@ fn fifty_two_jobs(processes: &Processes) {
     let pids: BTreeSet<u32> = workers.iter().filter_map(|worker| pid_of(&ground.system, worker)).collect();
     assert_eq!(pids.len(), WORKERS as usize);
     troupe.await_status("13 workers (0 busy, 13 idle");
+    drop(troupe);
+    ground.finish();
+}
+
+fn stuck(processes: &Processes) {
+    const BLOCKED: u32 = 5;
+    const BETWEEN: u32 = 300;
+    const JOBS: u32 = 9_000;
+    // What stands behind one that blocks waits with it. Fewer jobs than answers may wait for a caller.
+    const BEHIND: u32 = 256;
+    let release = processes.folder().join("release");
+    let ground = real();
+    let spec = Troupe::<Blocker>::of(settings(BLOCKED + 1, BLOCKED + 1)).unwrap();
+    let troupe = ground.asker(ground.system.create(spec).unwrap());
+    // The first of them show that all workers are quick. Soon a few have enough, and the others rest.
+    for number in 0..JOBS {
+        troupe.tell(number);
+        if number > JOBS / 2 && number % BETWEEN == 0 && number / BETWEEN <= JOBS / 2 / BETWEEN + BLOCKED {
+            troupe.tell(Until(release.clone()));
+        }
+    }
+    let mut done = BTreeSet::new();
+    while done.len() < (JOBS - BLOCKED * BEHIND) as usize {
+        assert!(done.insert(troupe.take::<u32>()));
+    }
+    File::create(&release).unwrap();
+    let mut released = 0;
+    while done.len() + released < (JOBS + BLOCKED) as usize {
+        let message = troupe.next().message;
+        match message.downcast::<u32>() {
+            Ok(number) => assert!(done.insert(number)),
+            Err(message) => {
+                let Until(_) = message.downcast().unwrap();
+                released += 1;
+            }
+        }
+    }
+    assert_eq!(released, BLOCKED as usize);
+    troupe.await_status("0 messages wait; 9005 done, 0 failed, 0 redelivered");
     drop(troupe);
     ground.finish();
 }
