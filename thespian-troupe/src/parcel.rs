@@ -1,7 +1,7 @@
 //! What a worker in another process is sent as work: the message as it came, behind a note of what else there is to know of it.
 //!
-//! Neither side encodes or decodes the message, but for the actor that is to handle it, and a large one is not copied on its way to
-//! that. A message that is a value of the troupe's process goes in an [`Order`](crate::worker::Order) instead.
+//! Nobody decodes the message but the actor that is to handle it, and nobody encodes it again; the worker shares a large one with the
+//! parcel that it came in. A message that is a value of the troupe's process goes in an [`Order`](crate::worker::Order) instead.
 
 use std::mem;
 
