@@ -38,6 +38,15 @@ pub(crate) fn listen(name: Name) -> io::Result<UnixListener> {
     Ok(UnixListener::from_std(listener))
 }
 
+/// How much of what was written the system keeps until the other side reads it, if it allows so much. By default that is some three
+/// messages of 64 KiB, after which their sender sleeps. Bytes, and as many more that the system needs for itself.
+const ROOM: usize = 256 * 1024;
+
+fn make_room(stream: &UnixStream) {
+    // Without it, large messages take longer.
+    let _ = SockRef::from(stream).set_send_buffer_size(ROOM);
+}
+
 impl Sockets for QueueSockets {
     type Place = Name;
     type Listener = UnixListener;
@@ -52,7 +61,9 @@ impl Sockets for QueueSockets {
     }
 
     fn connect(to: &Name) -> io::Result<UnixStream> {
-        UnixStream::connect_addr(&to.address()?)
+        let stream = UnixStream::connect_addr(&to.address()?)?;
+        make_room(&stream);
+        Ok(stream)
     }
 
     fn is_connected(stream: &UnixStream) -> io::Result<bool> {
@@ -62,6 +73,7 @@ impl Sockets for QueueSockets {
 
     fn accept(listener: &UnixListener) -> io::Result<(UnixStream, User)> {
         let (stream, _) = listener.accept()?;
+        make_room(&stream);
         let user = getsockopt(&stream, PeerCredentials)?.uid();
         Ok((stream, User(user)))
     }
@@ -95,6 +107,11 @@ mod tests {
         let (accepted, from) = QueueSockets::accept(&first).expect("accepted");
         assert_eq!(from, User(geteuid().as_raw()));
         assert_eq!((QueueSockets::admit(&stream), QueueSockets::admit(&accepted)), (Ok(()), Ok(())));
+        let (usual, _) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let room = |socket: SockRef<'_>| socket.send_buffer_size().expect("it can be asked");
+        for stream in [&stream, &accepted] {
+            assert!(room(SockRef::from(stream)) > room(SockRef::from(&usual)));
+        }
         drop(first);
         let refused = QueueSockets::connect(&name).expect_err("nobody listens");
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
