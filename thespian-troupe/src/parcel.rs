@@ -103,13 +103,15 @@ impl Unpacker {
     /// It says that it is one, and is not.
     #[inline]
     pub(crate) fn unpack(&mut self, parcel: &AnyMessage) -> Option<Result<(Note, AnyMessage), Failure>> {
-        let encoded = parcel.as_encoded().filter(|_| parcel.is::<Parcel>())?;
-        Some(self.open(encoded).ok_or_else(|| Failure::new("a parcel of no troupe: its note is incomplete")))
+        Some(
+            self.open(encoded(parcel)?)
+                .ok_or_else(|| Failure::new("a parcel of no troupe: its note is incomplete")),
+        )
     }
 
     fn open(&mut self, parcel: &EncodedMessage) -> Option<(Note, AnyMessage)> {
         let bytes = parcel.bytes();
-        let (numbers, asker) = split(bytes)?;
+        let (numbers, asker, content) = split(bytes)?;
         let asker = match &self.asker {
             Some((last, address)) if last == asker => *address,
             _ => self.asker.insert((asker.to_vec(), address(asker)?)).1,
@@ -119,10 +121,10 @@ impl Unpacker {
             Some((outer, inner)) if outer.is_same(parcel.names()) => inner,
             _ => self.name(parcel.names())?,
         };
-        let behind = NUMBERS + 1 + usize::from(bytes[NUMBERS]);
         // A large one is shared. Of a small one a copy is made in any case.
+        let behind = bytes.len() - content.len();
         let shared = (bytes.len() > Payload::INLINE).then(|| parcel.payload().clone().behind(behind));
-        let content = shared.as_ref().map_or(PayloadRef::Read(&bytes[behind..]), PayloadRef::Kept);
+        let content = shared.as_ref().map_or(PayloadRef::Read(content), PayloadRef::Kept);
         let message = match spare {
             Some(spare) => AnyMessage::encoded_in(spare, names, content),
             None => AnyMessage::encoded(names.clone(), content),
@@ -140,24 +142,29 @@ impl Unpacker {
     /// A message that was unpacked is over.
     #[inline]
     pub(crate) fn is_over(&mut self, message: AnyMessage) {
-        let (to, from) = (ActorAddress::NOBODY, ActorAddress::NOBODY);
-        self.spare = message.seal(&to, &from).into_spare();
+        self.spare = message.into_spare();
     }
 }
 
 /// The ticket of a parcel that came back.
 pub(crate) fn ticket_of(parcel: &AnyMessage) -> Option<Ticket> {
-    let encoded = parcel.as_encoded().filter(|_| parcel.is::<Parcel>())?;
-    let (numbers, asker) = split(encoded.bytes())?;
+    let (numbers, asker, _) = split(encoded(parcel)?.bytes())?;
     Some(note(numbers, address(asker)?).ticket)
 }
 
-/// The numbers of a note, and the bytes of its asker.
+/// A message that says that it is a parcel.
 #[inline]
-fn split(bytes: &[u8]) -> Option<(&[u8; NUMBERS], &[u8])> {
+fn encoded(parcel: &AnyMessage) -> Option<&EncodedMessage> {
+    parcel.as_encoded().filter(|_| parcel.is::<Parcel>())
+}
+
+/// The numbers of a note, the bytes of its asker, and the message behind it.
+#[inline]
+fn split(bytes: &[u8]) -> Option<(&[u8; NUMBERS], &[u8], &[u8])> {
     let (numbers, rest) = bytes.split_first_chunk()?;
     let (length, rest) = rest.split_first()?;
-    Some((numbers, rest.get(..usize::from(*length))?))
+    let (asker, content) = rest.split_at_checked(usize::from(*length))?;
+    Some((numbers, asker, content))
 }
 
 #[inline]

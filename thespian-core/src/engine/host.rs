@@ -111,7 +111,7 @@ pub enum HostInput<'a> {
 pub enum Reason {
     /// A wakeup falls due.
     Wakeup,
-    /// A message is to be sent again, or given up.
+    /// A message is to be sent again, given up, or acknowledged.
     Resend,
     /// The actor has been paused for long.
     Relief,
