@@ -28,7 +28,7 @@ pub struct Limits {
     /// Messages on their way between one sender and one target that are in different processes and not yet
     /// acknowledged, to begin with; more wait at the sender. Messages.
     pub window: u32,
-    /// What the window grows to for a target that keeps up, as long as the window is what holds its sender back. Not
+    /// What the window grows to for a target that keeps up, as long as more than half of the window is in use. Not
     /// below `window`, and the same in systems that talk to each other: a target takes twice as much from one sender and
     /// no more. Messages.
     pub window_max: u32,

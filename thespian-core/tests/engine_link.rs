@@ -4,6 +4,7 @@
 
 mod kit;
 
+use core::mem;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,6 +95,19 @@ impl Side {
         self.frame(from, frame)
     }
 
+    /// A user frame with a message comes that asks for its acknowledgement.
+    fn asked(&mut self, from: char, sequence: u64) -> &mut Side {
+        let Frame::Data { lane, link, base, number, by_runtime, names, bytes, .. } =
+            data_on(self.link, User, sequence, 0, "m")
+        else {
+            unreachable!("it is a message");
+        };
+        self.frame(
+            from,
+            Frame::Data { lane, link, sequence, base, number, by_runtime, asks: true, names, bytes },
+        )
+    }
+
     /// Word comes that all below this place has been dealt with.
     fn ack(&mut self, from: char, lane: Lane, handled: u64) -> &mut Side {
         let link = self.link;
@@ -147,6 +161,18 @@ impl Side {
 
     fn flushes_acks(&mut self) -> &mut Side {
         self.links.flush_acks(&mut self.out);
+        self
+    }
+
+    /// The actor has more to do.
+    fn tells(&mut self) -> &mut Side {
+        self.links.tell(self.now, false, &mut self.out);
+        self
+    }
+
+    /// The actor has more to do, and has done much.
+    fn tells_after_much(&mut self) -> &mut Side {
+        self.links.tell(self.now, true, &mut self.out);
         self
     }
 
@@ -563,9 +589,9 @@ fn after_a_reconnect_all_that_is_not_acknowledged_is_sent_again_and_what_waits_i
     a.sends('b', ActorExitRequest::new()).sends('c', "other").ack('b', User, 1).anything();
     a.reconnects('b').gives(&[
         "frame a->b urgent#2 0 (base 0) exit",
-        "frame a->b user#1 1 (base 1) two",
+        "frame a->b user#1 1 (base 1, asks) two",
         "frame a->b user#1 2 (base 1) three",
-        "frame a->b user#1 3 (base 1) four",
+        "frame a->b user#1 3 (base 1, asks) four",
     ]);
     a.ack('b', User, 4).gives(&["frame a->b user#1 4 (base 4) five", "acknowledged 3"]);
     a.ack('b', User, 5).anything();
@@ -618,7 +644,7 @@ fn a_connection_that_comes_back_too_late_has_nothing_to_send_again() {
     }
     a.gives(&[
         "frame a->b user#1 1 (base 1) two",
-        "frame a->b user#1 2 (base 1) three",
+        "frame a->b user#1 2 (base 1, asks) three",
         "frame a->b user#1 3 (base 1) four",
     ]);
 }
@@ -842,37 +868,107 @@ fn an_acknowledgement_goes_along_with_what_is_sent_to_the_same_actor() {
 
 #[test]
 fn who_may_wait_for_room_does_not_wait_for_the_acknowledgement() {
-    // Half of a window of three.
-    let mut b = Side::connected('b');
-    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..2).gives(&[]);
-    b.handles('a', 2..3).gives(&["frame b->a ack user#1 3"]);
-    // Many bytes.
     let mut b = roomy('b');
-    b.at(1).handles('a', 0..1).anything();
-    b.at(2).gets('a', 1, 0, &"x".repeat(65_536)).anything().handled('a', User, [1]).rests();
-    b.gives(&["frame b->a ack user#1 2"]);
-    // Many messages.
-    let mut b = roomy('b');
-    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..33).gives(&["frame b->a ack user#1 33"]);
+    b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..200).gives(&[]);
+    // It asks, and is told when that and what came before has been dealt with, though there is more to do.
+    b.asked('a', 200).gets('a', 201, 0, "m").anything().handled('a', User, [200]).tells();
+    b.gives(&["frame b->a ack user#1 201"]);
+    b.handled('a', User, [201]).rests().gives(&[]);
+    // What is dealt with out of turn does not take the question along.
+    b.gets('a', 202, 0, "m").asked('a', 203).anything().handled('a', User, [203]).tells().gives(&[]);
+    b.handled('a', User, [202]).tells().gives(&["frame b->a ack user#1 204"]);
+    // Nor does it get lost where messages overtake each other.
+    let mut late = Side::by(Carrier::BestEffort, 'b', Arc::new(Limits::default()));
+    late.at(1).handles('a', 0..1).anything().at(2).asked('a', 2).gets('a', 1, 0, "m").anything();
+    late.handled('a', User, [1]).tells().gives(&[]).handled('a', User, [2]).tells();
+    late.gives(&["frame b->a ack user#1 3"]);
+    // It has sent many bytes.
+    b.at(3).gets('a', 204, 0, &"x".repeat(65_536)).anything().handled('a', User, [204]).rests();
+    b.gives(&["frame b->a ack user#1 205"]);
 }
 
 #[test]
-fn a_sender_that_waits_asks_those_who_have_little_and_is_told_at_once() {
+fn an_actor_that_does_not_rest_tells_those_who_wait_and_after_much_those_who_have_waited() {
+    let mut b = roomy('b');
+    b.at(1).handles('a', 0..1).handles('c', 0..1).anything();
+    b.at(2).gets('a', 1, 0, "m").asked('c', 1).anything().handled('a', User, [1]).handled('c', User, [1]);
+    b.tells().gives(&["frame b->c ack user#1 2"]);
+    b.tells_after_much().gives(&[]).at(11).tells().gives(&[]);
+    b.tells_after_much().gives(&["frame b->a ack user#1 2"]);
+}
+
+#[test]
+fn a_sender_asks_when_half_of_its_window_is_in_use_and_again_after_as_much() {
+    for carrier in [Carrier::Reliable, Carrier::BestEffort] {
+        let mut a = Side::by(carrier, 'a', Arc::new(Limits::default()));
+        let asking = |a: &mut Side, count: usize| -> Vec<usize> {
+            for _ in 0..count {
+                a.sends('b', "m");
+            }
+            drain(&a.links, &mut a.out, &mut a.lines);
+            let lines = mem::take(&mut a.lines);
+            lines.iter().enumerate().filter(|(_, line)| line.contains("asks")).map(|(at, _)| at).collect()
+        };
+        assert_eq!(asking(&mut a, 31), []);
+        assert_eq!(asking(&mut a, 33), [0, 32]);
+        // The target is quick, so the window becomes twice as large.
+        a.at(1).ack('b', User, 64).anything();
+        assert_eq!(asking(&mut a, 128), [63, 127]);
+        a.at(2).ack('b', User, 192).anything();
+        // Few are acknowledged late, and none of them asks.
+        for round in 0..10 {
+            assert_eq!(asking(&mut a, 100), []);
+            a.at(13 + 10 * round).ack('b', User, 292 + 100 * round).anything();
+        }
+    }
+    let mut a = Side::new('a');
+    for _ in 0..64 {
+        a.sends('b', "m");
+    }
+    drain(&a.links, &mut a.out, &mut a.lines);
+    assert!(!a.lines.iter().any(|line| line.contains("asks")), "who repeats all is told in any case");
+}
+
+#[test]
+fn a_sender_that_is_held_back_while_nothing_asks_says_so() {
+    let limits = Arc::new(Limits { window_bytes: 100, message_size: 100, ..Limits::default() });
+    let mut a = Side::by(Carrier::Reliable, 'a', limits);
+    let (large, small) = ("x".repeat(90), "y".repeat(40));
+    let (first, second) =
+        (format!("frame a->b user#1 0 (base 0, asks) {small}"), format!("user#1 1 (base 1, asks) {large}"));
+    a.sends('b', small.as_str()).sends('b', large.as_str()).gives(&[&first, "frame a->b past user#1 0"]);
+    a.sends('b', large.as_str()).gives(&[]);
+    a.ack('b', User, 1).gives(&[&format!("frame a->b {second}"), "acknowledged 1"]);
+    a.ack('b', User, 2).gives(&[&format!("frame a->b user#1 2 (base 2, asks) {large}"), "acknowledged 1"]);
+
+    // What was given up, and the target may still hold, holds it back too.
+    let mut a = Side::connected('a');
+    a.sends('b', "one").sends('b', "two").sends('b', "three").at(600_000).timeout().anything();
+    a.sends('b', "four").gives(&["frame a->b past user#1 3"]).sends('b', "five").gives(&[]);
+    a.ack('b', User, 3);
+    a.gives(&["frame a->b user#1 3 (base 3) four", "frame a->b user#1 4 (base 3, asks) five"]);
+}
+
+#[test]
+fn a_sender_that_waits_asks_those_who_would_not_say_it_and_is_told_at_once() {
     let mut a = roomy('a');
     a.sends('b', "one").sends('d', "two").anything().asks_how_far();
     a.gives(&["frame a->b past user#1 0", "frame a->d past user#2 0"]);
-    a.ack('b', User, 1).anything().asks_how_far().on(2).gives(&["frame a->d past user#2 0"]);
-    // Who has much says it in any case.
+    // Once is enough, also if the frames are lost with the connection.
+    a.asks_how_far().gives(&[]).reconnects('d').gives(&["frame a->d user#2 0 (base 0, asks) two"]);
+    a.sends('d', "three").ack('b', User, 1).anything();
+    a.asks_how_far().gives(&["frame a->d past user#2 0"]);
+    // Whose last message asks says it in any case.
     for _ in 0..32 {
         a.sends('b', "more");
     }
-    a.ack('d', User, 1).anything().asks_how_far().gives(&[]);
+    a.anything().asks_how_far().gives(&[]);
 
     let mut b = roomy('b');
     b.at(1).handles('a', 0..1).anything().at(2).handles('a', 1..2).gives(&[]);
     b.gets('a', 2, 0, "m").anything().past('a', 0).gives(&["frame b->a ack user#1 2"]);
     // Also of what it had yet to do.
-    b.handled('a', User, [2]).rests().gives(&["frame b->a ack user#1 3"]);
+    b.handled('a', User, [2]).tells().gives(&["frame b->a ack user#1 3"]);
     // A question about a link that is not there, or any more, is none.
     b.on(7).past('a', 5).gives(&[]);
     b.past('z', 5).on(1).gets('a', 3, 0, "next").gives(&["arrived a->b next"]);
@@ -901,7 +997,7 @@ fn a_link_with_something_to_acknowledge_is_not_forgotten() {
 fn what_a_user_sends_is_not_repeated_but_probed_for_and_ever_more_seldom() {
     let mut a = Side::hopeful('a');
     a.sends('b', "one").sends('b', "two");
-    a.gives(&["frame a->b user#1 0 (base 0) one", "frame a->b user#1 1 (base 1) two"]);
+    a.gives(&["frame a->b user#1 0 (base 0) one", "frame a->b user#1 1 (base 1, asks) two"]);
     assert_eq!(a.due(), Some(200));
     a.at(199).timeout().gives(&[]);
     a.at(200).timeout().gives(&["frame a->b past user#1 2"]);
@@ -924,10 +1020,10 @@ fn what_the_runtime_sends_is_repeated_and_waited_for() {
     let mut a = Side::hopeful('a');
     a.sends('b', "lost").system_sends('b', "kept").sends('b', "behind").gives(&[
         "frame a->b user#1 0 (base 0) lost",
-        "frame a->b user#1 1 (base 1) kept",
+        "frame a->b user#1 1 (base 1, asks) kept",
         "frame a->b user#1 2 (base 1) behind",
     ]);
-    a.at(200).timeout().gives(&["frame a->b user#1 1 (base 1) kept"]);
+    a.at(200).timeout().gives(&["frame a->b user#1 1 (base 1, asks) kept"]);
     a.ack_but('b', 2, 0, &[(0, 1)]).gives(&["undelivered a->b lost (Lost)"]);
     a.at(400).timeout().gives(&["frame a->b past user#1 3"]);
     a.ack('b', User, 3).gives(&["acknowledged 1"]);

@@ -47,6 +47,7 @@ fn message(sequence: u64, names: &TypeNames, bytes: &Payload) -> Frame {
         base: sequence.saturating_sub(30),
         number: sequence,
         by_runtime: false,
+        asks: false,
         names: names.clone(),
         bytes: bytes.clone(),
     }

@@ -145,6 +145,7 @@ fn frames() -> Vec<(ActorAddress, ActorAddress, Frame)> {
         base: sequence / 2,
         number: 3 * sequence,
         by_runtime: sequence.is_multiple_of(3),
+        asks: sequence.is_multiple_of(5),
         names: names.into(),
         bytes: vec![9; length].into(),
     };

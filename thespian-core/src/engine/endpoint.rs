@@ -207,8 +207,8 @@ impl Endpoint {
     }
 
     /// The caller waits until fewer of its messages are unacknowledged: see [`Links::ask_how_far`].
-    pub fn ask_how_far(&self, out: &mut Outputs) {
-        if let Some(links) = &self.links {
+    pub fn ask_how_far(&mut self, out: &mut Outputs) {
+        if let Some(links) = &mut self.links {
             links.ask_how_far(out);
         }
     }

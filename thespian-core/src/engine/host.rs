@@ -19,6 +19,9 @@ use crate::{
     PayloadRef, PoisonMessage, QueueStatus, StatusReq, Time, TypeNames, WakeupMessage, WatchMessage,
 };
 
+/// When an actor has dealt with so many messages and not rested, senders are told that do not ask: half a lane's worth from each of several.
+const MANY: u32 = 256;
+
 /// What an actor's engine is made with.
 #[derive(Clone)]
 pub struct HostConfig {
@@ -270,7 +273,7 @@ impl Host {
         if message.is::<StatusReq>() {
             let status = AnyMessage::new(self.status(now)).seal(envelope.from(), &self.address).by_runtime();
             self.transmit(now, status, out);
-            self.settle(&envelope, Disposition::Handled, out);
+            self.settle(now, &envelope, Disposition::Handled, out);
             self.next(now, out);
         } else if message.is::<ActorExitRequest>() && !matches!(self.phase, Phase::Draining(_) | Phase::Gone)
         {
@@ -407,14 +410,14 @@ impl Host {
             out.effect(Effect::Watch { actor: self.address, descriptors });
         }
         if tell {
-            self.flush_owed(out);
+            self.tell(now, out);
         }
     }
 
     /// The message's last attempt is over.
     #[inline]
     fn dealt_with(&mut self, now: Time, envelope: Envelope, how: Disposition, out: &mut Outputs) {
-        self.settle(&envelope, how, out);
+        self.settle(now, &envelope, how, out);
         if envelope.message().is_system() {
             self.system_dealt_with(now, &envelope, out);
         } else if let Some(links) = &mut self.links {
@@ -461,9 +464,9 @@ impl Host {
             // The actor exits all the same, and nobody is poisoned (decision D5).
             self.dealt_with(now, envelope, Disposition::Handled, out);
         } else if envelope.message().is::<PoisonMessage>() && !is_on(Bug::PoisonForPoison) {
-            self.settle(&envelope, Disposition::Handled, out);
+            self.settle(now, &envelope, Disposition::Handled, out);
         } else {
-            self.settle(&envelope, Disposition::Poisoned, out);
+            self.settle(now, &envelope, Disposition::Poisoned, out);
             self.poison(now, envelope, failure, out);
         }
     }
@@ -738,7 +741,7 @@ impl Host {
         rare.paused_since = now;
         rare.pause = pause;
         rare.relief = 0;
-        if let Some(links) = &self.links {
+        if let Some(links) = &mut self.links {
             links.ask_how_far(out);
         }
         out.effect(Effect::Paused(self.address));
@@ -938,9 +941,20 @@ impl Host {
 
     /// Notes that a message has been dealt with, and tells its sender, in batches.
     #[inline]
-    fn settle(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
+    fn settle(&mut self, now: Time, envelope: &Envelope, how: Disposition, out: &mut Outputs) {
         if self.note_settled(envelope, how, out) {
-            self.flush_owed(out);
+            self.tell(now, out);
+        }
+    }
+
+    /// Tells senders in other processes what has been dealt with.
+    fn tell(&mut self, now: Time, out: &mut Outputs) {
+        let much = self.owed >= MANY;
+        if much {
+            self.owed = 0;
+        }
+        if let Some(links) = &mut self.links {
+            links.tell(now, much, out);
         }
     }
 
@@ -963,8 +977,6 @@ impl Host {
 
     #[inline(never)]
     fn note_settled_watched(&mut self, envelope: &Envelope, how: Disposition, out: &mut Outputs) -> bool {
-        // Half a lane's worth from each of many senders, who could wait for it together.
-        const MANY: u32 = 256;
         let from = envelope.from();
         let mut tell = false;
         if let Some(links) = &mut self.links

@@ -10,15 +10,23 @@
 //! # Windows
 //!
 //! What is on its way to a target and not acknowledged is bounded per lane, in messages and in bytes; more waits here. The
-//! window begins with [`Limits::window`] messages. It doubles, up to [`Limits::window_max`], when it has held messages
-//! back from a target that deals with one within half of [`Limits::resend_after`], and is halved again, down to where
+//! window begins with [`Limits::window`] messages. It doubles, up to [`Limits::window_max`], when more than half of it was in use
+//! for a target that deals with one within half of [`Limits::resend_after`], and is halved again, down to where
 //! it began, when that takes longer than the whole. So a target has about as much before it as it handles in that time,
 //! and a window that nobody needs stays small. [`Limits::window_bytes`] is fixed.
 //!
 //! A receiver relies on nobody: it holds at most twice what a sender may have on its way, and drops what is beyond. An
 //! honest sender gets there only where frames are lost anyway, because what it has given up counts until the target says
 //! that it came past, or there is another connection: which is what the second half is for.
-
+//!
+//! # Acknowledgements
+//!
+//! Each that is sent by itself wakes its sender, mostly for nothing. So a receiver sends one along with something else that it
+//! sends there, or ten milliseconds after the last one, and no sooner unless it is [asked](Frame::Data::asks). A sender asks when half of its
+//! window is in use, and again after half a window; or by a word of [its own](Frame::Past) when it is held back and nothing on its
+//! way asks, or when its actor is paused or exits. What a frame that is lost has asked is forgotten: the ten milliseconds are for that, too.
+//!
+//! Whoever [repeats](Carrier::Lossy) all that is not acknowledged in time is told at once, and in batches while there is more to do.
 //!
 //! # Best effort
 //!
@@ -74,6 +82,8 @@ pub enum Frame<N = TypeNames, B = Payload, G = Gaps> {
         number: u64,
         /// Whether the runtime sent it.
         by_runtime: bool,
+        /// Whether the sender wants to know when it has been dealt with, because it may soon have to wait for room.
+        asks: bool,
         /// The names of its type and of those it extends.
         names: N,
         /// The encoded message.
@@ -113,7 +123,8 @@ pub enum Frame<N = TypeNames, B = Payload, G = Gaps> {
         /// Whether the lane takes no more, and why.
         closed: Option<DeadReason>,
     },
-    /// Nothing below this place will come again: the target is not to wait for it, and is to say how far it is.
+    /// Nothing below this place will come again: the target is not to wait for it, and is to say how far it is, now and when it has dealt
+    /// with what has come.
     Past {
         /// Which lane.
         lane: Lane,
@@ -138,9 +149,9 @@ impl<N, B, G> Frame<N, B, G> {
         of_gaps: impl FnOnce(&'a G) -> G2,
     ) -> Frame<N2, B2, G2> {
         match *self {
-            Frame::Data { lane, link, sequence, base, number, by_runtime, ref names, ref bytes } => {
+            Frame::Data { lane, link, sequence, base, number, by_runtime, asks, ref names, ref bytes } => {
                 let (names, bytes) = (of_names(names), of_bytes(bytes));
-                Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }
+                Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes }
             }
             Frame::Ack { lane, link, handled } => Frame::Ack { lane, link, handled },
             Frame::Closed { lane, link, handled, reason } => Frame::Closed { lane, link, handled, reason },
@@ -178,6 +189,14 @@ pub enum Carrier {
     /// It may lose, repeat and reorder any frame, and what users send is not worth sending again: see
     /// [best effort](self#best-effort).
     BestEffort,
+}
+
+impl Carrier {
+    /// Whether a receiver acknowledges what it is asked about, and the rest along with something else or after a while. Whoever repeats
+    /// everything that is not acknowledged soon has to be told sooner.
+    const fn asks(self) -> bool {
+        matches!(self, Carrier::Reliable | Carrier::BestEffort)
+    }
 }
 
 /// Which of the two queues between a pair of addresses.
@@ -241,6 +260,8 @@ pub struct Links {
     forgot: bool,
     /// Incoming links on which something has been dealt with since the last acknowledgement, each once.
     progressed: Vec<(u32, Lane)>,
+    /// Those of them whose sender is to be told at once.
+    asked: Vec<(u32, Lane)>,
     /// When the first of them is acknowledged at the latest, if the actor rests.
     acknowledge_at: Time,
     /// How many messages are not acknowledged, and their bytes.
@@ -269,12 +290,14 @@ struct Peer {
 }
 
 /// Where a frame belongs.
+#[derive(Clone, Copy)]
 struct Place {
     link: u64,
     sequence: u64,
     base: u64,
     /// Of the message, in bytes.
     size: usize,
+    asks: bool,
 }
 
 /// Fewer links than this are not worth looking for unused ones.
@@ -283,8 +306,8 @@ const SWEEP: usize = 64;
 /// A buffer that has become larger than this is not kept: a message of so much travels in it. Bytes.
 const BUFFER_KEPT: usize = 64 * 1024;
 
-/// So many messages are acknowledged together while their receiver has more to do: half a window, as it begins. Often
-/// enough that nobody waits for it, seldom enough to cost nothing.
+/// So many messages are acknowledged together while their receiver has more to do, where the sender does not ask: half a window, as it
+/// begins. Often enough that nobody waits for it, seldom enough to cost nothing.
 const BATCH: u64 = 32;
 
 /// A sender that has had an acknowledgement gets the next one after this time, when its receiver rests and sends it nothing else; unless
@@ -315,6 +338,7 @@ impl Links {
             sifted: Sifted::default(),
             forgot: false,
             progressed: Vec::new(),
+            asked: Vec::new(),
             acknowledge_at: Time::FAR,
             unacknowledged: 0,
             unacknowledged_bytes: 0,
@@ -433,7 +457,7 @@ impl Links {
         out: &mut Outputs,
     ) -> Progress {
         match frame {
-            Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes } => {
+            Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes } => {
                 let size = bytes.len();
                 let message = match self.spares.pop() {
                     Some(spare) => {
@@ -449,7 +473,15 @@ impl Links {
                 let envelope = if by_runtime { envelope.by_runtime() } else { envelope };
                 // No engine of ours puts a message into the other lane, where it would never be acknowledged.
                 if Lane::of(envelope.message()) == lane {
-                    self.take(now, from, lane, Place { link, sequence, base, size }, envelope, arrived, out);
+                    self.take(
+                        now,
+                        from,
+                        lane,
+                        Place { link, sequence, base, size, asks },
+                        envelope,
+                        arrived,
+                        out,
+                    );
                 }
                 Progress::default()
             }
@@ -490,17 +522,17 @@ impl Links {
         }
     }
 
-    /// Asks those for acknowledgements who would send none for a while because they have been sent little: their sender waits.
+    /// Asks those for acknowledgements who would send none for a while because nobody has asked: their sender waits.
     #[cold]
-    pub fn ask_how_far(&self, out: &mut Outputs) {
-        if self.carrier != Carrier::Reliable {
+    pub fn ask_how_far(&mut self, out: &mut Outputs) {
+        if !self.carrier.asks() {
             return;
         }
         for number in self.numbers.values() {
-            let peer = &self.peers[*number as usize];
+            let peer = &mut self.peers[*number as usize];
             for lane in Lane::ALL {
-                let Some(link) = &peer.outgoing[lane as usize] else { continue };
-                if (1..BATCH as usize).contains(&link.in_flight()) {
+                let Some(link) = &mut peer.outgoing[lane as usize] else { continue };
+                if link.in_flight() > 0 && !link.has_asked() {
                     link.ask_how_far(&Route { me: self.me, peer: peer.address, lane }, out);
                 }
             }
@@ -539,6 +571,7 @@ impl Links {
         let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
         link.skip_to(base.max(link.expected), taking);
         link.acknowledge(route, true, out);
+        link.asked();
     }
 
     fn say_how_far(&mut self, from: ActorAddress, (lane, opened): (Lane, u64), out: &mut Outputs) {
@@ -548,8 +581,7 @@ impl Links {
             && self.closed[lane as usize].is_none()
         {
             link.acknowledge(Route { me: self.me, peer: from, lane }, true, out);
-            // What it has yet to deal with is waited for too.
-            link.acknowledge_from = Time::ZERO;
+            link.asked();
         }
     }
 
@@ -566,7 +598,7 @@ impl Links {
         out: &mut Outputs,
     ) {
         self.sweep(now);
-        let Place { link: opened, sequence, base, size } = place;
+        let Place { link: opened, sequence, base, .. } = place;
         let number = self.source(&from);
         let route = Route { me: self.me, peer: from, lane };
         let begin = || begin(opened, base, self.carrier, self.forgot, &self.limits, now);
@@ -591,7 +623,7 @@ impl Links {
             }
         }
         let taking = Taking { count: &mut self.taken, lost: &mut self.sifted.lost, arrived };
-        link.take(sequence, size, envelope, &self.limits, taking);
+        link.take(place, envelope, &self.limits, taking);
         if is_on(Bug::AckBeforeHandling) {
             link.forget_pending();
             link.acknowledge(route, false, out);
@@ -606,23 +638,52 @@ impl Links {
         }
     }
 
-    /// The message with this place has been handled, poisoned or otherwise dealt with. Says whether so much has been
-    /// that its sender is to be told now, by [`Links::flush_acks`].
+    /// The message with this place has been handled, poisoned or otherwise dealt with. Says whether its sender is to be
+    /// told now, by [`Links::tell`].
     #[inline]
     pub fn handled(&mut self, from: ActorAddress, lane: Lane, place: u64) -> bool {
         let Some(number) = self.find_source(&from) else { return false };
         let Some(link) = &mut self.peers[number as usize].incoming[lane as usize] else { return false };
-        let (further, enough) = link.dealt_with(place, BATCH);
-        if further && !mem::replace(&mut link.is_listed, true) {
+        if !link.dealt_with(place) {
+            return false;
+        }
+        if !mem::replace(&mut link.is_listed, true) {
             self.progressed.push((number, lane));
         }
-        further && enough
+        if !self.carrier.asks() {
+            return link.is_halfway(BATCH);
+        }
+        let is_asked = link.is_asked();
+        if is_asked {
+            self.asked.push((number, lane));
+        }
+        is_asked
     }
 
-    /// Sends all acknowledgements that there are. Called when the actor has done much.
+    /// Sends the acknowledgements that the actor's senders wait for, while it has more to do. `much` says that it has done much since the
+    /// last time that this said so: then also those who have waited for a while are told.
+    pub fn tell(&mut self, now: Time, much: bool, out: &mut Outputs) {
+        if !self.carrier.asks() {
+            return self.flush_acks(out);
+        }
+        let every = self.acknowledge_every();
+        for (number, lane) in self.asked.drain(..) {
+            let peer = &mut self.peers[number as usize];
+            if let Some(link) = &mut peer.incoming[lane as usize] {
+                link.acknowledge_from = now + every;
+                link.acknowledge(Route { me: self.me, peer: peer.address, lane }, false, out);
+            }
+        }
+        if much {
+            self.acknowledge_some(now, out);
+        }
+    }
+
+    /// Sends all acknowledgements that there are.
     #[inline]
     pub fn flush_acks(&mut self, out: &mut Outputs) {
         self.acknowledge_at = Time::FAR;
+        self.asked.clear();
         for (number, lane) in self.progressed.drain(..) {
             let peer = &mut self.peers[number as usize];
             let route = Route { me: self.me, peer: peer.address, lane };
@@ -637,17 +698,27 @@ impl Links {
     /// none for a while or may wait: for all others each is a wake-up for nothing. Theirs follow [later](Links::poll_timeout).
     #[inline]
     pub fn rest(&mut self, now: Time, out: &mut Outputs) {
-        if self.carrier != Carrier::Reliable {
-            // Others repeat what is not acknowledged, and look at how long that takes.
+        if !self.carrier.asks() {
             self.flush_acks(out);
         } else if !self.progressed.is_empty() {
             self.acknowledge_some(now, out);
         }
     }
 
+    /// How long a sender that has had an acknowledgement may have to wait for the next one: not so long that it would repeat anything, or
+    /// take its target for slow.
+    fn acknowledge_every(&self) -> Duration {
+        match self.carrier {
+            Carrier::Reliable => ACKNOWLEDGE_EVERY,
+            Carrier::BestEffort | Carrier::Lossy => ACKNOWLEDGE_EVERY.min(self.limits.resend_after / 8),
+        }
+    }
+
     fn acknowledge_some(&mut self, now: Time, out: &mut Outputs) {
+        let every = self.acknowledge_every();
         let (me, peers) = (self.me, &mut self.peers);
         self.acknowledge_at = Time::FAR;
+        self.asked.clear();
         self.progressed.retain(|(number, lane)| {
             let peer = &mut peers[*number as usize];
             let Some(link) = &mut peer.incoming[*lane as usize] else { return false };
@@ -657,7 +728,7 @@ impl Links {
                 return true;
             }
             link.is_listed = false;
-            link.acknowledge_from = now + ACKNOWLEDGE_EVERY;
+            link.acknowledge_from = now + every;
             link.acknowledge(Route { me, peer: peer.address, lane: *lane }, false, out);
             false
         });

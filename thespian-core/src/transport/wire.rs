@@ -12,7 +12,8 @@
 //!
 //! Numbers are LEB128: seven bits a byte, the lowest first. The first byte says which frame (bits 0 and 1: message,
 //! acknowledgement, end of a lane, or one of those that only [best effort](crate::engine::link#best-effort) has), which lane
-//! (bit 2) and whether the runtime sent it, or which of those it is (bit 3). Then the two addresses:
+//! (bit 2), whether the runtime sent it, or which of those it is (bit 3), and whether a message
+//! [asks](Frame::Data::asks) for its acknowledgement (bit 4). Then the two addresses:
 //! 0 is nobody, 1 stands before one in full, `2 + 2n` is what is at place `n` of the table, `3 + 2n` stands before one in
 //! full that goes there. Then the numbers of the frame. A message has the names of its types at last, like an address,
 //! where one in full is the number of names and each with its length.
@@ -82,6 +83,7 @@ const PAST: u8 = ACK_BUT_GAPS | SECOND;
 const KIND: u8 = 0b11;
 const URGENT: u8 = 1 << 2;
 const BY_RUNTIME: u8 = 1 << 3;
+const ASKS: u8 = 1 << 4;
 /// The second of the frames that only best effort has.
 const SECOND: u8 = 1 << 3;
 
@@ -122,13 +124,13 @@ impl Encoder {
     /// Appends a frame without its [`payload`], which belongs behind it.
     #[inline]
     pub fn head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
-        if let Frame::Data { lane, link, sequence, base, number, by_runtime, names, .. } = frame
+        if let Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, .. } = frame
             && let Some(SentTables { last: Some(last), .. }) = &self.0
             && last.names.is_same(names)
             && (last.to, last.from) == (*to, *from)
         {
             let [from, to, names] = last.codes;
-            let first = first_byte(DATA | if *by_runtime { BY_RUNTIME } else { 0 }, *lane);
+            let first = first_byte(data_byte(*by_runtime, *asks), *lane);
             // The window is small, so the fifth is.
             let numbers = [from, to, *link, *sequence, sequence.wrapping_sub(*base), *number, names];
             put_all(out, first, numbers);
@@ -139,7 +141,7 @@ impl Encoder {
 
     fn new_head(&mut self, out: &mut Vec<u8>, from: &ActorAddress, to: &ActorAddress, frame: &FrameRef<'_>) {
         let (kind, lane) = match frame {
-            Frame::Data { lane, by_runtime, .. } => (DATA | if *by_runtime { BY_RUNTIME } else { 0 }, lane),
+            Frame::Data { lane, by_runtime, asks, .. } => (data_byte(*by_runtime, *asks), lane),
             Frame::Ack { lane, .. } => (ACK, lane),
             Frame::Closed { lane, .. } => (CLOSED, lane),
             Frame::AckButGaps { lane, .. } => (ACK_BUT_GAPS, lane),
@@ -248,6 +250,10 @@ impl SentTables {
     }
 }
 
+fn data_byte(by_runtime: bool, asks: bool) -> u8 {
+    DATA | if by_runtime { BY_RUNTIME } else { 0 } | if asks { ASKS } else { 0 }
+}
+
 #[inline]
 fn first_byte(kind: u8, lane: Lane) -> u8 {
     kind | if lane == Lane::Urgent { URGENT } else { 0 }
@@ -310,8 +316,10 @@ impl Decoder {
         let first = take_byte(bytes)?;
         let lane = if first & URGENT == 0 { Lane::User } else { Lane::Urgent };
         let by_runtime = first & BY_RUNTIME != 0;
+        let asks = first & ASKS != 0;
         let may_have = first & KIND == DATA || first & KIND == ACK_BUT_GAPS;
-        if first & !(KIND | URGENT | BY_RUNTIME) != 0 || (by_runtime && !may_have) {
+        let is_unknown = first & !(KIND | URGENT | BY_RUNTIME | ASKS) != 0;
+        if is_unknown || (by_runtime && !may_have) || (asks && first & KIND != DATA) {
             return Err(Malformed("unknown bits in the first byte"));
         }
         let from = self.address(bytes)?;
@@ -324,7 +332,7 @@ impl Decoder {
                 let number = take(bytes)?;
                 let names = self.names(bytes)?;
                 let bytes = PayloadRef::Read(core::mem::take(bytes));
-                Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }
+                Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes }
             }
             ACK => Frame::Ack { lane, link, handled: take(bytes)? },
             CLOSED => {
@@ -354,13 +362,14 @@ impl Decoder {
     /// As [`Decoder::frame`].
     pub fn whole_frame(&mut self, bytes: Vec<u8>) -> Result<(ActorAddress, ActorAddress, Frame), Malformed> {
         let (from, to, frame) = self.frame(&bytes)?;
-        let Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes: message } = frame
+        let Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes: message } =
+            frame
         else {
             return Ok((from, to, frame.to_frame()));
         };
         let (names, head) = (names.clone(), bytes.len() - message.len());
         let bytes = Payload::from(bytes).behind(head);
-        Ok((from, to, Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes }))
+        Ok((from, to, Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes }))
     }
 
     /// Takes an address from the front of the bytes.
@@ -584,6 +593,7 @@ mod tests {
             base: sequence.saturating_sub(5),
             number: sequence / 2,
             by_runtime: sequence.is_multiple_of(2),
+            asks: sequence.is_multiple_of(3),
             names: names.into(),
             bytes: bytes.into(),
         }
@@ -679,6 +689,7 @@ mod tests {
                     base: slot,
                     number: slot,
                     by_runtime: false,
+                    asks: false,
                     names,
                     bytes: Payload::from(&b"x"[..]),
                 };

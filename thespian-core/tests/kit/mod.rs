@@ -192,6 +192,7 @@ pub(crate) fn data_on(
         base,
         number: (link - 1) << 40 | sequence.wrapping_add(1) & ((1 << 40) - 1),
         by_runtime: false,
+        asks: false,
         names: message.type_names(),
         bytes: message.encode().expect("the test's messages encode").into(),
     }
@@ -378,9 +379,10 @@ fn lane_text(lane: Lane) -> &'static str {
 
 pub(crate) fn frame_text(frame: &Frame) -> String {
     match frame {
-        Frame::Data { lane, link, sequence, base, names, bytes, .. } => {
+        Frame::Data { lane, link, sequence, base, asks, names, bytes, .. } => {
             let message = AnyMessage::encoded(names.clone(), bytes.clone());
-            format!("{}#{link} {sequence} (base {base}) {}", lane_text(*lane), text(&message))
+            let asks = if *asks { ", asks" } else { "" };
+            format!("{}#{link} {sequence} (base {base}{asks}) {}", lane_text(*lane), text(&message))
         }
         Frame::Ack { lane, link, handled } => format!("ack {}#{link} {handled}", lane_text(*lane)),
         Frame::Closed { lane, link, handled, .. } => format!("closed {}#{link} {handled}", lane_text(*lane)),

@@ -350,7 +350,7 @@ impl Core {
 
     /// Asks for word of them.
     pub(super) fn ask_how_far(&mut self, endpoint: &ActorAddress) {
-        if let Some(endpoint) = self.endpoints.0.get(endpoint) {
+        if let Some(endpoint) = self.endpoints.0.get_mut(endpoint) {
             endpoint.ask_how_far(&mut self.out);
         }
     }

@@ -76,8 +76,8 @@ fn a_quarter_of_a_gibibyte_arrives_and_small_messages_pass_it() {
     let (mut a, mut b, to_b, _) = pair();
     let large: Payload = vec![3; 256 << 20].into();
     let frame = match data(1, b"") {
-        Frame::Data { lane, link, sequence, base, number, by_runtime, names, .. } => {
-            Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes: large }
+        Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, .. } => {
+            Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes: large }
         }
         _ => unreachable!("a message"),
     };
@@ -130,11 +130,12 @@ fn many_large_messages_at_once_all_arrive() {
 fn names_longer_than_a_wire_frame_arrive() {
     let (mut a, mut b, to_b, _) = pair();
     for (sequence, length) in [(0, 70_000), (1, 5), (2, 63_000), (3, 1024), (4, 200_000)] {
-        let Frame::Data { lane, link, base, number, by_runtime, bytes, .. } = data(sequence, b"few") else {
+        let Frame::Data { lane, link, base, number, by_runtime, asks, bytes, .. } = data(sequence, b"few")
+        else {
             panic!("a message");
         };
         let names = vec![TypeName::Owned("n".repeat(length))].into();
-        let frame = Frame::Data { lane, link, sequence, base, number, by_runtime, names, bytes };
+        let frame = Frame::Data { lane, link, sequence, base, number, by_runtime, asks, names, bytes };
         a.port.send(to_b, address(1), address(2), frame.borrow());
     }
     until([&mut a, &mut b], |[_, b]| b.events.len() == 5);

@@ -175,6 +175,7 @@ pub(crate) fn data(sequence: u64, bytes: &[u8]) -> Frame {
         base: sequence.saturating_sub(10),
         number: sequence / 2,
         by_runtime: false,
+        asks: false,
         names: vec![TypeName::Borrowed("test.Message")].into(),
         bytes: bytes.into(),
     }

@@ -7,7 +7,7 @@ use core::mem;
 
 use super::gaps::Sieve;
 use super::outgoing::Route;
-use super::{Bug, Frame, is_on};
+use super::{Bug, Frame, Place, is_on};
 use crate::engine::Outputs;
 use crate::{DeadReason, Envelope, Limits, Time};
 
@@ -25,8 +25,10 @@ pub(super) struct Incoming {
     pub(super) acknowledge_from: Time,
     /// Whether more can be acknowledged, and this is listed for that.
     pub(super) is_listed: bool,
-    /// What came before its turn.
-    early: BTreeMap<u64, Envelope>,
+    /// Whether a message that [asks](Frame::Data::asks) is among what can be acknowledged.
+    is_asked: bool,
+    /// What came before its turn, and whether it asks.
+    early: BTreeMap<u64, (Envelope, bool)>,
     /// The size of all that is held here.
     bytes: usize,
     /// What was passed over, where the sender does not know it: with [`Carrier::BestEffort`](super::Carrier::BestEffort).
@@ -40,6 +42,7 @@ struct Taken {
     number: u64,
     sequence: u64,
     size: usize,
+    asks: bool,
 }
 
 /// What has been taken from all senders, and where to put it.
@@ -63,6 +66,7 @@ impl Incoming {
             bytes_since: 0,
             acknowledge_from: Time::ZERO,
             is_listed: false,
+            is_asked: false,
             early: BTreeMap::new(),
             bytes: 0,
             last_used: now,
@@ -83,11 +87,10 @@ impl Incoming {
     #[inline]
     pub(super) fn take(
         &mut self,
-        sequence: u64,
-        size: usize,
+        Place { sequence, size, asks, .. }: Place,
         envelope: Envelope,
         limits: &Limits,
-        taking: Taking<'_>,
+        mut taking: Taking<'_>,
     ) {
         if !self.has_room(sequence, size, limits) {
             return;
@@ -95,12 +98,12 @@ impl Incoming {
         self.bytes += size;
         if sequence == self.expected && self.early.is_empty() {
             self.expected += 1;
-            self.hand_over(sequence, size, envelope, taking.count, taking.arrived);
+            self.hand_over((sequence, size, asks), envelope, &mut taking);
         } else if is_on(Bug::OutOfOrder) || sequence < self.expected {
             self.expected = self.expected.max(sequence + 1);
-            self.hand_over(sequence, size, envelope, taking.count, taking.arrived);
+            self.hand_over((sequence, size, asks), envelope, &mut taking);
         } else {
-            if let Some(repeated) = self.early.insert(sequence, envelope) {
+            if let Some((repeated, _)) = self.early.insert(sequence, (envelope, asks)) {
                 self.bytes -= self::size(&repeated);
             }
             self.skip_to(self.expected, taking);
@@ -116,14 +119,14 @@ impl Incoming {
     }
 
     /// Takes all that is there up to `base`, gaps or not, and then what follows without a gap.
-    pub(super) fn skip_to(&mut self, base: u64, taking: Taking<'_>) {
+    pub(super) fn skip_to(&mut self, base: u64, mut taking: Taking<'_>) {
         while let Some(entry) = self.early.first_entry()
             && *entry.key() <= base.max(self.expected)
         {
-            let (sequence, envelope) = entry.remove_entry();
+            let (sequence, (envelope, asks)) = entry.remove_entry();
             self.pass_over(sequence, taking.lost);
             self.expected = sequence + 1;
-            self.hand_over(sequence, size(&envelope), envelope, taking.count, taking.arrived);
+            self.hand_over((sequence, size(&envelope), asks), envelope, &mut taking);
         }
         self.pass_over(base, taking.lost);
     }
@@ -148,46 +151,68 @@ impl Incoming {
     #[inline]
     fn hand_over(
         &mut self,
-        sequence: u64,
-        size: usize,
+        (sequence, size, asks): (u64, usize, bool),
         mut envelope: Envelope,
-        taken: &mut u64,
-        arrived: &mut Vec<Envelope>,
+        taking: &mut Taking<'_>,
     ) {
-        *taken += 1;
-        envelope.set_place(*taken);
-        self.pending.push_back(Taken { number: *taken, sequence, size });
-        arrived.push(envelope);
+        *taking.count += 1;
+        let number = *taking.count;
+        envelope.set_place(number);
+        self.pending.push_back(Taken { number, sequence, size, asks });
+        taking.arrived.push(envelope);
     }
 
-    /// The message with this place has been dealt with. Says whether more can be acknowledged now, and whether that is
-    /// worth a frame: it is when as much has been dealt with since the last as there still is, which the sender of a
-    /// full window needs to go on, and not before `batch`.
+    /// The message with this place has been dealt with. Says whether more can be acknowledged now.
     #[inline]
-    pub(super) fn dealt_with(&mut self, place: u64, batch: u64) -> (bool, bool) {
+    pub(super) fn dealt_with(&mut self, place: u64) -> bool {
         // Nearly always the first: only a question for the status overtakes.
         match self.pending.front() {
             Some(first) if first.number == place => {
                 self.bytes -= first.size;
                 self.bytes_since += first.size;
+                self.is_asked |= first.asks;
                 self.pending.pop_front();
+                true
             }
             _ => {
-                if let Some(at) = self.pending.iter().position(|taken| taken.number == place) {
-                    self.bytes -= self.pending.remove(at).map_or(0, |taken| taken.size);
+                if let Some(at) = self.pending.iter().position(|taken| taken.number == place)
+                    && let Some(taken) = self.pending.remove(at)
+                {
+                    self.bytes -= taken.size;
+                    // What can be acknowledged of it is what stands in front.
+                    if let Some(before) = at.checked_sub(1).and_then(|at| self.pending.get_mut(at)) {
+                        before.asks |= taken.asks;
+                    }
                 }
-                return (false, false);
+                false
             }
         }
-        let since = self.handled() - self.acknowledged;
-        (true, since >= batch.max(self.pending.len() as u64))
     }
 
-    /// Whether so much has been dealt with since the last acknowledgement that the sender may wait for the next.
+    /// Whether as much has been dealt with since the last acknowledgement as there still is, which a sender that repeats what is not
+    /// acknowledged needs to go on with a full window, and not less than `batch`.
+    #[inline]
+    pub(super) fn is_halfway(&self, batch: u64) -> bool {
+        self.handled() - self.acknowledged >= batch.max(self.pending.len() as u64)
+    }
+
+    /// Whether the sender has asked for what can be acknowledged.
+    #[inline]
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked
+    }
+
+    /// Whether the sender may wait for the next acknowledgement.
     pub(super) fn is_pressing(&self, limits: &Limits) -> bool {
-        let count = self.handled() - self.acknowledged;
-        2 * count >= u64::from(limits.window)
-            || self.bytes_since >= super::PRESSING.min(limits.window_bytes / 2)
+        self.is_asked || self.bytes_since >= super::PRESSING.min(limits.window_bytes / 2)
+    }
+
+    /// The sender has asked about all that has come, and has been told what has been dealt with.
+    pub(super) fn asked(&mut self) {
+        self.acknowledge_from = Time::ZERO;
+        if let Some(last) = self.pending.back_mut() {
+            last.asks = true;
+        }
     }
 
     /// Forgets what is held, acknowledged or not.
@@ -202,6 +227,7 @@ impl Incoming {
         if handled > self.acknowledged || again {
             self.acknowledged = handled;
             self.bytes_since = 0;
+            self.is_asked = false;
             let frame = match self.report(route, None) {
                 Some(report) => report,
                 None => Frame::Ack { lane: route.lane, link: self.link, handled },
@@ -229,7 +255,7 @@ impl Incoming {
 
     /// What came before its turn will never have one.
     pub(super) fn close(&mut self) {
-        for (_, envelope) in mem::take(&mut self.early) {
+        for (envelope, _) in mem::take(&mut self.early).into_values() {
             self.bytes -= size(&envelope);
         }
     }

@@ -28,8 +28,10 @@ pub(crate) struct Outgoing {
     /// What was given up and the target may still hold.
     ghosts: Ghosts,
     window: u32,
-    /// Whether it has held messages back since it was last looked at.
+    /// Whether it has held messages back, or was about to, since it was last looked at.
     limited: bool,
+    /// The place behind the last message that the target was asked about: it says when it has dealt with that.
+    asked: u64,
     /// One message on its way, and since when: how quick the target is, is found out with it.
     sample: Option<(u64, Time)>,
     resend_at: Time,
@@ -61,6 +63,7 @@ struct Kept {
     stored: Stored,
     by_runtime: bool,
     repeated: bool,
+    asks: bool,
 }
 
 /// Messages that are no longer waited for.
@@ -86,6 +89,8 @@ struct Ghosts {
     bytes: usize,
     /// The first place after them.
     end: u64,
+    /// Whether the target was asked about them when nothing else was on its way.
+    asked: bool,
 }
 
 /// The two ends of a link in one lane.
@@ -110,6 +115,7 @@ impl Outgoing {
             ghosts: Ghosts::default(),
             window: limits.window,
             limited: false,
+            asked: 0,
             sample: None,
             resend_at: now,
             resend_below: 0,
@@ -177,12 +183,13 @@ impl Outgoing {
     ) {
         let Draft { number, by_runtime, repeated, names, bytes } = draft;
         let (stored, expires) = (self.store.add(names, *bytes), now + limits.delivery_limit);
-        let kept = Kept { number, expires, stored, by_runtime, repeated };
+        let kept = Kept { number, expires, stored, by_runtime, repeated, asks: false };
         self.last_used = now;
         if self.queue.is_empty() && self.has_room(kept.stored.len(), limits) {
             self.transmit(now, route, kept, limits, out);
         } else {
             self.queue.push_back(kept);
+            self.ask_if_stuck(route, out);
         }
     }
 
@@ -191,7 +198,7 @@ impl Outgoing {
         while let Some(waiting) = self.queue.front() {
             let size = waiting.stored.len();
             if !self.has_room(size, limits) {
-                return;
+                return self.ask_if_stuck(route, out);
             }
             let Some(kept) = self.queue.pop_front() else { return };
             self.last_used = now;
@@ -209,8 +216,38 @@ impl Outgoing {
         room && (count == 0 || bytes.saturating_add(size) <= limits.window_bytes)
     }
 
+    /// Whether the message that is about to be transmitted is to ask the target for an acknowledgement: half the window is in use, and
+    /// no other message asks of that half. The window is to grow, too, if the target is quick.
     #[inline]
-    fn transmit(&mut self, now: Time, route: &Route, kept: Kept, limits: &Limits, out: &mut Outputs) {
+    fn asks(&mut self, size: usize, limits: &Limits) -> bool {
+        let (count, bytes) = (self.flight.len() + 1, self.flight_bytes + size);
+        if 2 * count < self.window as usize && 2 * bytes < limits.window_bytes {
+            return false;
+        }
+        let since = self.next + 1 - self.asked;
+        let asks = self.carrier.asks() && (2 * since >= u64::from(self.window) || self.asked <= self.first());
+        if asks {
+            self.limited = true;
+            self.asked = self.next + 1;
+        }
+        asks
+    }
+
+    /// Nothing more is sent, so no message asks.
+    #[inline]
+    fn ask_if_stuck(&mut self, route: &Route, out: &mut Outputs) {
+        let has_asked = match self.flight.is_empty() {
+            true => mem::replace(&mut self.ghosts.asked, true),
+            false => self.asked > self.first(),
+        };
+        if self.carrier.asks() && !has_asked {
+            self.ask_how_far(route, out);
+        }
+    }
+
+    #[inline]
+    fn transmit(&mut self, now: Time, route: &Route, mut kept: Kept, limits: &Limits, out: &mut Outputs) {
+        kept.asks = self.asks(kept.stored.len(), limits);
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
         if self.carrier == Carrier::BestEffort && kept.repeated {
@@ -251,6 +288,7 @@ impl Outgoing {
             base: self.base(sequence),
             number: kept.number,
             by_runtime: kept.by_runtime,
+            asks: kept.asks,
             names: self.store.names(kept.stored),
             bytes: self.store.bytes(kept.stored),
         })
@@ -270,8 +308,18 @@ impl Outgoing {
         })
     }
 
-    /// Has the target say how far it is.
-    pub(super) fn ask_how_far(&self, route: &Route, out: &mut Outputs) {
+    /// Whether the target will say when it has dealt with all.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked >= self.next
+    }
+
+    /// Has the target say how far it is, now and when it has dealt with all.
+    pub(super) fn ask_how_far(&mut self, route: &Route, out: &mut Outputs) {
+        self.asked = self.next;
+        // In case that there is another connection before the frame arrives.
+        if let Some(last) = self.flight.back_mut() {
+            last.asks = true;
+        }
         let frame = Frame::Past { lane: route.lane, link: self.link, base: self.first() };
         out.frame(route.me, route.peer, frame);
     }
@@ -384,8 +432,9 @@ impl Outgoing {
             let size = kept.stored.len();
             self.flight_bytes -= size;
             if self.carrier == Carrier::Reliable {
-                let Ghosts { count, bytes, .. } = self.ghosts;
-                self.ghosts = Ghosts { count: count + 1, bytes: bytes + size, end: self.first() };
+                self.ghosts.count += 1;
+                self.ghosts.bytes += size;
+                self.ghosts.end = self.first();
             }
             gone += LetGo { count: 1, bytes: size };
             progress.give_up(self.envelope(&kept, route), DeadReason::Expired, "", true);
