@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_millis(10);
 
 /// The troupe is told at the latest when so much is done, or when so much time has passed: what it does not know of is done again
 /// when the worker dies.
-const UNTOLD: usize = 8;
+const UNTOLD: usize = 32;
 const UNTOLD_FOR: Duration = Duration::from_micros(100);
 
 /// Kept by the worker, who tells the troupe of several at a time.
@@ -181,11 +181,11 @@ mod tests {
         let mut ledger = Ledger::default();
         assert!(does(&mut ledger, 1, true, (0, 1)));
         assert_eq!(tells(&mut ledger, 1), (vec![1], vec![], 1));
-        for turn in 2..9 {
+        for turn in 2..33 {
             assert!(!does(&mut ledger, turn, false, (2, 3)));
         }
-        assert!(does(&mut ledger, 9, false, (3, 4)));
-        assert_eq!(tells(&mut ledger, 4), ((2..10).collect(), vec![], 1));
+        assert!(does(&mut ledger, 33, false, (3, 4)));
+        assert_eq!(tells(&mut ledger, 4).0, (2..34).collect::<Vec<_>>());
         assert!(!ledger.has_news());
     }
 

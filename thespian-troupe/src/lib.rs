@@ -78,7 +78,8 @@
 //!   woken for little. Every five milliseconds the troupe looks whether those few are at it, and the others help if not.
 //! - If one takes longer than 10 milliseconds after all, or is [in progress](WorkInProgress), the worker gives back what it has not
 //!   begun, and others do it. It gets one after the other until it is quick again.
-//! - The troupe hears of what is done in eights, or after a tenth of a millisecond.
+//! - Of those that can have another message it gets one of the next two, whoever has less: a worker that is stuck soon gets no more.
+//! - The troupe hears of what is done when a worker has nothing left, after 32 messages or after a tenth of a millisecond.
 //! - A worker that dies has died of one of those that the troupe has not heard of, and nobody knows of which. All of them are given
 //!   to others, each to a worker that has nothing else meanwhile; only then does `redelivery_limit` count.
 //! - Workers whose failures give them a fresh instance get one after the other.
@@ -113,9 +114,8 @@
 //! - A worker that fails twice on a message lives on, and the sender gets the message back as poison from the troupe, with the
 //!   worker's text: what it would get from the worker. The worker's own failure policy is kept.
 //! - A worker that dies, or cannot start, gives its message to another one, and the next message finds room for a new one. So
-//!   work can be done *twice* where a worker is killed after it has done it and before the troupe knows (up to eight messages that took a
-//!   tenth of a millisecond together), and an answer can be lost with the worker
-//!   that gave it.
+//!   work can be done *twice* where a worker is killed after it has done it and before the troupe knows (up to 32 messages that took a
+//!   tenth of a millisecond together), and an answer can be lost with the worker that gave it.
 //! - A worker that is cut off for longer than messages for it are kept (`Limits::delivery_limit`) can be without a message that the
 //!   troupe believes it has, and the troupe without its word. It asks for that every `inquiry_delay`, so what got lost is
 //!   given to somebody again once the two reach each other; that counts towards `redelivery_limit`.
@@ -125,7 +125,7 @@
 //! # Cost
 //!
 //! A message costs a second one to the worker, and where the troupe has to know at once (somebody waits, or the worker is in
-//! another process) a third one back: one for all that are done by then in the troupe's process, one for up to eight in another. It is
+//! another process) a third one back: one for all that are done by then in the troupe's process, one for up to 32 in another. It is
 //! copied for the case that the worker dies, and a second time where it had to wait, has a key, or the worker is in another
 //! process; otherwise the worker gets the very message. What is not `Clone` is copied by its encoding, so a worker sees it as if
 //! from another process. The memory of copies that nobody needs any more is kept for the next ones, for as many as there are

@@ -392,8 +392,31 @@ impl Pool {
         }
     }
 
-    /// A worker that can have a job with what it has, each in turn.
+    /// A worker that can have a job with what it has: of the next two in turn the one that has less, so that one that is stuck gets next
+    /// to nothing (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
     pub(crate) fn take_open(&mut self) -> Option<u32> {
+        let first = self.next_open()?;
+        let Some(second) = self.next_open() else { return Some(first) };
+        let (chosen, other) = match self.load(first) <= self.load(second) {
+            true => (first, second),
+            false => (second, first),
+        };
+        // The other one stays the next, if it had not the turn already: else one that always has more would stand in front for ever.
+        self.member(other).is_open = true;
+        if other == second {
+            self.open.push_front(other);
+        } else {
+            self.open.push_back(other);
+        }
+        Some(chosen)
+    }
+
+    /// How much the worker at this place has beside what it is at work on.
+    fn load(&mut self, place: u32) -> usize {
+        self.at(place).map_or(0, |member| member.ahead.len())
+    }
+
+    fn next_open(&mut self) -> Option<u32> {
         while let Some(place) = self.open.pop_front() {
             if let Some(member) = self.at(place) {
                 member.is_open = false;
@@ -662,4 +685,65 @@ impl Pool {
 fn insert_in_turn(queue: &mut VecDeque<Job>, job: Job) {
     let at = queue.partition_point(|waiting| waiting.number() < job.number());
     queue.insert(at, job);
+}
+
+#[cfg(test)]
+mod tests {
+    use thespian_core::{AddressKey, SystemId};
+
+    use super::*;
+
+    fn address(slot: u64) -> ActorAddress {
+        AddressKey::new([1; 16]).seal(SystemId::from_bits(1), slot, 1)
+    }
+
+    fn job(number: u64) -> Job {
+        Job::new(number, &address(99), AnyMessage::new(number), None)
+    }
+
+    /// Workers that are at work, and so quick that each can have a hundred messages.
+    fn quick(count: u64) -> Pool {
+        let mut pool = Pool::default();
+        for slot in 0..count {
+            let place = pool.hire(address(slot));
+            let turn = pool.next_turn();
+            pool.begin(place, job(slot), turn);
+            pool.heard_of(place, 100);
+        }
+        pool
+    }
+
+    fn give_ahead(pool: &mut Pool) -> Option<u32> {
+        let place = pool.take_open()?;
+        let turn = pool.next_turn();
+        pool.begin_with(place, job(turn), turn);
+        Some(place)
+    }
+
+    #[test]
+    fn what_is_given_ahead_is_shared_out_evenly_until_all_have_enough() {
+        let mut pool = quick(8);
+        for share in 1..100 {
+            (0..8).for_each(|_| assert!(give_ahead(&mut pool).is_some()));
+            for place in 0..8 {
+                assert!((share - 1..=share + 1).contains(&pool.load(place)), "{share}: {}", pool.load(place));
+            }
+        }
+        assert_eq!((give_ahead(&mut pool), pool.out()), (None, 800));
+    }
+
+    #[test]
+    fn who_does_nothing_gets_next_to_nothing_more() {
+        for stuck in 0..8 {
+            let mut pool = quick(8);
+            for _ in 0..1000 {
+                let place = give_ahead(&mut pool).expect("somebody has room");
+                if place != stuck {
+                    pool.end(place);
+                    pool.heard_of(place, 100);
+                }
+            }
+            assert!(pool.load(stuck) <= 2, "{}", pool.load(stuck));
+        }
+    }
 }
