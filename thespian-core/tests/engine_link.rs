@@ -920,6 +920,10 @@ fn a_sender_asks_when_half_of_its_window_is_in_use_and_again_after_as_much() {
             assert_eq!(asking(&mut a, 100), []);
             a.at(13 + 10 * round).ack('b', User, 292 + 100 * round).anything();
         }
+        // A large window is not waited for.
+        assert_eq!(asking(&mut a, 256), [127, 255]);
+        a.at(104).ack('b', User, 1448).anything();
+        assert_eq!(asking(&mut a, 512), [255, 383, 511]);
     }
     let mut a = Side::new('a');
     for _ in 0..64 {

@@ -117,9 +117,7 @@ impl AnyMessage {
     ///
     /// Names and bytes that are shared already are kept as they are, and not copied.
     pub fn encoded(names: impl Into<TypeNames>, bytes: impl Into<Payload>) -> AnyMessage {
-        let content = EncodedMessage::new(names.into(), bytes.into());
-        let head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
-        AnyMessage(Box::new(Parcel { head, content: Some(content) }))
+        EncodedMessage::new(names, bytes).into_message()
     }
 
     /// The same, in the memory of another message. Names that are that one's too, and bytes that fit where it had its own,
@@ -145,7 +143,7 @@ impl AnyMessage {
         let Some(place) = place.downcast_mut::<Option<EncodedMessage>>() else {
             return AnyMessage::encoded(names.clone(), bytes);
         };
-        let content = place.insert(EncodedMessage::new(names.clone(), bytes.into()));
+        let content = place.insert(EncodedMessage::new(names.clone(), bytes));
         emptied.0.head = Head::blank(ENCODED | if content.is_system() { SYSTEM } else { 0 });
         emptied
     }
@@ -386,6 +384,18 @@ impl SpareMessage {
 }
 
 /// A message as it came from another process: names and bytes, decoded when somebody asks for a type they know.
+///
+/// It can be sent as it is, without the box of an [`AnyMessage`]:
+///
+/// ```
+/// use thespian_msgs::{EncodedMessage, IntoMessage, TypeName};
+///
+/// # fn main() -> Result<(), thespian_msgs::EncodeError> {
+/// let message = EncodedMessage::new(vec![TypeName::from("u8")], vec![7]).into_message();
+/// assert_eq!(message.downcast_ref::<u8>(), Some(&7));
+/// # Ok(())
+/// # }
+/// ```
 pub struct EncodedMessage {
     names: TypeNames,
     bytes: Payload,
@@ -400,9 +410,17 @@ pub struct EncodedMessage {
 type Decoded = Result<Box<dyn Any + Send>, Box<DecodeError>>;
 
 impl EncodedMessage {
+    /// The names of a message's type and of those it extends, nearest first, and its bytes. Those that are shared already are not copied.
     #[inline]
-    fn new(names: TypeNames, bytes: Payload) -> EncodedMessage {
+    pub fn new(names: impl Into<TypeNames>, bytes: impl Into<Payload>) -> EncodedMessage {
+        let (names, bytes) = (names.into(), bytes.into());
         EncodedMessage { names, bytes, place: 0, decoded: OnceCell::new(), extended: OnceCell::new() }
+    }
+
+    /// What is written instead of a box, if this is a user's message and small: a large one is better shared.
+    #[inline]
+    fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
+        (self.bytes.len() <= Payload::INLINE && !self.is_system()).then_some(self as &dyn ErasedMessage)
     }
 
     /// The encoded value.
@@ -653,11 +671,21 @@ impl IntoMessage for AnyMessage {
         self
     }
 
-    /// One that came encoded, if it is small: a large one is better shared.
     #[inline]
     fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
-        let encoded = self.as_encoded().filter(|encoded| encoded.bytes.len() <= Payload::INLINE)?;
-        (!self.is_system()).then_some(encoded as &dyn ErasedMessage)
+        self.as_encoded()?.as_unboxed()
+    }
+}
+
+impl IntoMessage for EncodedMessage {
+    fn into_message(self) -> AnyMessage {
+        let head = Head::blank(ENCODED | if self.is_system() { SYSTEM } else { 0 });
+        AnyMessage(Box::new(Parcel { head, content: Some(self) }))
+    }
+
+    #[inline]
+    fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
+        EncodedMessage::as_unboxed(self)
     }
 }
 

@@ -130,8 +130,8 @@
 //! process; otherwise the worker gets the very message. What is not `Clone` is copied by its encoding, so a worker sees it as if
 //! from another process. The memory of copies that nobody needs any more is kept for the next ones, for as many as there are
 //! workers. The program `speed` among the examples of this crate measures all of it, on every base: about 1.75 times the
-//! instructions of the same jobs dealt out by hand on the simple base, and up to twice the time. Where every actor has a process it is
-//! somewhat more than twice: the troupe's process is one more that takes its turn on the processors.
+//! instructions of the same jobs dealt out by hand on the simple base, and up to twice the time; where every actor has a process it is
+//! about as much.
 //!
 //! # Dependencies
 //!

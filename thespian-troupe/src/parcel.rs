@@ -47,7 +47,11 @@ impl Packer {
     /// # Errors
     ///
     /// When the address of its asker cannot be encoded.
-    pub(crate) fn pack(&mut self, note: &Note, message: &EncodedMessage) -> Result<AnyMessage, EncodeError> {
+    pub(crate) fn pack(
+        &mut self,
+        note: &Note,
+        message: &EncodedMessage,
+    ) -> Result<EncodedMessage, EncodeError> {
         let Note { ticket: Ticket { work, place, turn }, oldest, asker } = note;
         let asker = match &self.asker {
             Some((last, bytes)) if last == asker => bytes,
@@ -72,7 +76,7 @@ impl Packer {
             true => Payload::from(&self.buffer[..]),
             false => Payload::from(mem::take(&mut self.buffer)),
         };
-        Ok(AnyMessage::encoded(names, bytes))
+        Ok(EncodedMessage::new(names, bytes))
     }
 
     #[cold]
@@ -180,7 +184,7 @@ fn address(bytes: &[u8]) -> Option<ActorAddress> {
 
 #[cfg(test)]
 mod tests {
-    use thespian_core::{AddressKey, SystemId, TypeName};
+    use thespian_core::{AddressKey, IntoMessage, SystemId, TypeName};
 
     use super::*;
 
@@ -198,7 +202,7 @@ mod tests {
     }
 
     fn packed(packer: &mut Packer, note: &Note, message: &AnyMessage) -> AnyMessage {
-        packer.pack(note, message.as_encoded().expect("it is")).expect("packs")
+        packer.pack(note, message.as_encoded().expect("it is")).expect("packs").into_message()
     }
 
     #[test]

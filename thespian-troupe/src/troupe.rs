@@ -450,15 +450,15 @@ impl<W: Actor> Troupe<W> {
         let turn = self.pool.next_turn();
         let oldest = self.pool.oldest(place).unwrap_or(turn);
         let note = Note { ticket: job.ticket(place, turn), oldest, asker: *job.asker() };
-        let packed = match job.message().as_encoded() {
-            Some(encoded) => self.packer.pack(&note, encoded),
-            None => self.order(note, job.message()),
+        let worker = self.pool.member(place).address;
+        let sent = match job.message().as_encoded() {
+            Some(encoded) => self.packer.pack(&note, encoded).map(|packed| ctx.send(&worker, packed)),
+            None => self.order(note, job.message()).map(|order| ctx.send(&worker, order)),
         };
-        match packed {
-            Ok(packed) => ctx.send(&self.pool.member(place).address, packed),
-            Err(error) => return self.send_back(job, error.to_string(), ctx),
+        match sent {
+            Ok(()) => self.pool.begin_with(place, job, turn),
+            Err(error) => self.send_back(job, error.to_string(), ctx),
         }
-        self.pool.begin_with(place, job, turn);
     }
 
     /// Work for a worker that is in this process, or may be.

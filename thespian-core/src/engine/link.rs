@@ -23,7 +23,7 @@
 //!
 //! Each that is sent by itself wakes its sender, mostly for nothing. So a receiver sends one along with something else that it
 //! sends there, or ten milliseconds after the last one, and no sooner unless it is [asked](Frame::Data::asks). A sender asks when half of its
-//! window is in use, and again after half a window; or by a word of [its own](Frame::Past) when it is held back and nothing on its
+//! window is in use, and again after half a window or 128 messages; or by a word of [its own](Frame::Past) when it is held back and nothing on its
 //! way asks, or when its actor is paused or exits. What a frame that is lost has asked is forgotten: the ten milliseconds are for that, too.
 //!
 //! Whoever [repeats](Carrier::Lossy) all that is not acknowledged in time is told at once, and in batches while there is more to do.

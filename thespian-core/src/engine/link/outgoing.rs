@@ -101,6 +101,10 @@ pub(crate) struct Route {
     pub(crate) lane: Lane,
 }
 
+/// Where more than half of a large window is in use, one of so many messages asks: what is let go of soon is still in the processor's
+/// cache.
+const ASK_EVERY: u64 = 128;
+
 impl Outgoing {
     pub(super) fn new(link: u64, carrier: Carrier, now: Time, limits: &Limits) -> Outgoing {
         Outgoing {
@@ -217,7 +221,7 @@ impl Outgoing {
     }
 
     /// Whether the message that is about to be transmitted is to ask the target for an acknowledgement: half the window is in use, and
-    /// no other message asks of that half. The window is to grow, too, if the target is quick.
+    /// of the last half no other message asks, or of the last [`ASK_EVERY`]. The window is to grow, too, if the target is quick.
     #[inline]
     fn asks(&mut self, size: usize, limits: &Limits) -> bool {
         let (count, bytes) = (self.flight.len() + 1, self.flight_bytes + size);
@@ -225,7 +229,8 @@ impl Outgoing {
             return false;
         }
         let since = self.next + 1 - self.asked;
-        let asks = self.carrier.asks() && (2 * since >= u64::from(self.window) || self.asked <= self.first());
+        let enough = u64::from(self.window.div_ceil(2)).min(ASK_EVERY);
+        let asks = self.carrier.asks() && (since >= enough || self.asked <= self.first());
         if asks {
             self.limited = true;
             self.asked = self.next + 1;
