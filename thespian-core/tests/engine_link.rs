@@ -873,7 +873,11 @@ fn who_may_wait_for_room_does_not_wait_for_the_acknowledgement() {
     // It asks, and is told when that and what came before has been dealt with, though there is more to do.
     b.asked('a', 200).gets('a', 201, 0, "m").anything().handled('a', User, [200]).tells();
     b.gives(&["frame b->a ack user#1 201"]);
+    // Word that was sent is not waited for.
+    b.rests();
+    assert_eq!(b.due(), None);
     b.handled('a', User, [201]).rests().gives(&[]);
+    assert_eq!(b.due(), Some(12));
     // What is dealt with out of turn does not take the question along.
     b.gets('a', 202, 0, "m").asked('a', 203).anything().handled('a', User, [203]).tells().gives(&[]);
     b.handled('a', User, [202]).tells().gives(&["frame b->a ack user#1 204"]);

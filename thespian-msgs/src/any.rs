@@ -417,12 +417,6 @@ impl EncodedMessage {
         EncodedMessage { names, bytes, place: 0, decoded: OnceCell::new(), extended: OnceCell::new() }
     }
 
-    /// What is written instead of a box, if this is a user's message and small: a large one is better shared.
-    #[inline]
-    fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
-        (self.bytes.len() <= Payload::INLINE && !self.is_system()).then_some(self as &dyn ErasedMessage)
-    }
-
     /// The encoded value.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -683,9 +677,10 @@ impl IntoMessage for EncodedMessage {
         AnyMessage(Box::new(Parcel { head, content: Some(self) }))
     }
 
+    /// If it is small: a large one is better shared.
     #[inline]
     fn as_unboxed(&self) -> Option<&dyn ErasedMessage> {
-        EncodedMessage::as_unboxed(self)
+        (self.bytes.len() <= Payload::INLINE && !self.is_system()).then_some(self as &dyn ErasedMessage)
     }
 }
 

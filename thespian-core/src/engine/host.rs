@@ -19,7 +19,7 @@ use crate::{
     PayloadRef, PoisonMessage, QueueStatus, StatusReq, Time, TypeNames, WakeupMessage, WatchMessage,
 };
 
-/// When an actor has dealt with so many messages and not rested, senders are told that do not ask: half a lane's worth from each of several.
+/// An actor that has dealt with so many messages without a rest also tells senders that have not asked.
 const MANY: u32 = 256;
 
 /// What an actor's engine is made with.

@@ -22,7 +22,7 @@
 //! # Acknowledgements
 //!
 //! Each that is sent by itself wakes its sender, mostly for nothing. So a receiver sends one along with something else that it
-//! sends there, or ten milliseconds after the last one, and no sooner unless it is [asked](Frame::Data::asks). A sender asks when half of its
+//! sends there, or ten milliseconds after the last one, and no sooner unless it is [asked](Frame::Data::asks) or has had 64 KiB. A sender asks when half of its
 //! window is in use, and again after half a window or 128 messages; or by a word of [its own](Frame::Past) when it is held back and nothing on its
 //! way asks, or when its actor is paused or exits. What a frame that is lost has asked is forgotten: the ten milliseconds are for that, too.
 //!
@@ -660,8 +660,8 @@ impl Links {
         is_asked
     }
 
-    /// Sends the acknowledgements that the actor's senders wait for, while it has more to do. `much` says that it has done much since the
-    /// last time that this said so: then also those who have waited for a while are told.
+    /// Sends the acknowledgements that were asked for, while the actor has more to do; with `much`, which it says when it has done much without
+    /// a rest, also those that are due.
     pub fn tell(&mut self, now: Time, much: bool, out: &mut Outputs) {
         if !self.carrier.asks() {
             return self.flush_acks(out);
@@ -722,6 +722,11 @@ impl Links {
         self.progressed.retain(|(number, lane)| {
             let peer = &mut peers[*number as usize];
             let Some(link) = &mut peer.incoming[*lane as usize] else { return false };
+            if link.is_acknowledged() {
+                // It was asked meanwhile.
+                link.is_listed = false;
+                return false;
+            }
             let goes_along = peer.outgoing.iter().flatten().any(|outgoing| outgoing.last_used == now);
             if now < link.acknowledge_from && !goes_along && !link.is_pressing(&self.limits) {
                 self.acknowledge_at = self.acknowledge_at.min(link.acknowledge_from);

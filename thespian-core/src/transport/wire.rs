@@ -11,8 +11,8 @@
 //! # Format
 //!
 //! Numbers are LEB128: seven bits a byte, the lowest first. The first byte says which frame (bits 0 and 1: message,
-//! acknowledgement, end of a lane, or one of those that only [best effort](crate::engine::link#best-effort) has), which lane
-//! (bit 2), whether the runtime sent it, or which of those it is (bit 3), and whether a message
+//! acknowledgement, end of a lane, or one of two more: an acknowledgement with gaps, and [`Frame::Past`]), which lane
+//! (bit 2), whether the runtime sent it, or which of those two it is (bit 3), and whether a message
 //! [asks](Frame::Data::asks) for its acknowledgement (bit 4). Then the two addresses:
 //! 0 is nobody, 1 stands before one in full, `2 + 2n` is what is at place `n` of the table, `3 + 2n` stands before one in
 //! full that goes there. Then the numbers of the frame. A message has the names of its types at last, like an address,
@@ -84,7 +84,7 @@ const KIND: u8 = 0b11;
 const URGENT: u8 = 1 << 2;
 const BY_RUNTIME: u8 = 1 << 3;
 const ASKS: u8 = 1 << 4;
-/// The second of the frames that only best effort has.
+/// The second of the two frames that are one kind.
 const SECOND: u8 = 1 << 3;
 
 const NOBODY: u64 = 0;

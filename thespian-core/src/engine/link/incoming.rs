@@ -196,6 +196,11 @@ impl Incoming {
         self.handled() - self.acknowledged >= batch.max(self.pending.len() as u64)
     }
 
+    /// Whether all that has been dealt with is acknowledged.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.handled() <= self.acknowledged
+    }
+
     /// Whether the sender has asked for what can be acknowledged.
     #[inline]
     pub(super) fn is_asked(&self) -> bool {

@@ -221,21 +221,16 @@ impl Outgoing {
     }
 
     /// Whether the message that is about to be transmitted is to ask the target for an acknowledgement: half the window is in use, and
-    /// of the last half no other message asks, or of the last [`ASK_EVERY`]. The window is to grow, too, if the target is quick.
+    /// of the last half no other message asks, or of the last [`ASK_EVERY`].
     #[inline]
-    fn asks(&mut self, size: usize, limits: &Limits) -> bool {
+    fn has_to_ask(&self, size: usize, limits: &Limits) -> bool {
         let (count, bytes) = (self.flight.len() + 1, self.flight_bytes + size);
         if 2 * count < self.window as usize && 2 * bytes < limits.window_bytes {
             return false;
         }
         let since = self.next + 1 - self.asked;
         let enough = u64::from(self.window.div_ceil(2)).min(ASK_EVERY);
-        let asks = self.carrier.asks() && (since >= enough || self.asked <= self.first());
-        if asks {
-            self.limited = true;
-            self.asked = self.next + 1;
-        }
-        asks
+        self.carrier.asks() && (since >= enough || self.asked <= self.first())
     }
 
     /// Nothing more is sent, so no message asks.
@@ -252,7 +247,12 @@ impl Outgoing {
 
     #[inline]
     fn transmit(&mut self, now: Time, route: &Route, mut kept: Kept, limits: &Limits, out: &mut Outputs) {
-        kept.asks = self.asks(kept.stored.len(), limits);
+        if self.has_to_ask(kept.stored.len(), limits) {
+            kept.asks = true;
+            self.asked = self.next + 1;
+            // `adapt` lets the window grow, if the target is quick.
+            self.limited = true;
+        }
         let begins = self.flight.is_empty();
         self.sample.get_or_insert((self.next, now));
         if self.carrier == Carrier::BestEffort && kept.repeated {
